@@ -1,0 +1,55 @@
+# Restante. `make demo` shows what it does, `make test` shows that it works.
+
+GO      ?= go
+BIN     := bin/restante
+FUZZ    ?= 10s
+PKGS    := ./...
+
+.PHONY: demo test check build race fuzz e2e bench cross preflight help
+
+help:
+	@echo "make demo    build, run a relay on loopback, send one encrypted message through it"
+	@echo "make test    unit tests, protocol transcripts, store conformance, command line"
+	@echo "make check   what to run before a commit: format, vet, staticcheck, test"
+	@echo "make race    the tests under the race detector"
+	@echo "make fuzz    every fuzz target for FUZZ=$(FUZZ) each"
+	@echo "make e2e     real mail clients against the binary (says what it needs)"
+	@echo "make bench   the benchmarks of docs/performance.md"
+	@echo "make cross   compile for other systems, without cgo"
+
+demo: build
+	@$(BIN) demo
+
+build: preflight
+	@mkdir -p bin
+	@$(GO) build -trimpath -o $(BIN) ./cmd/restante
+
+test: preflight
+	$(GO) test $(PKGS)
+
+race: preflight
+	$(GO) test -race -shuffle=on $(PKGS)
+
+check: preflight
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: run gofmt -w on:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet $(PKGS)
+	$(GO) vet -tags e2e ./test/e2e
+	@if command -v staticcheck >/dev/null; then staticcheck $(PKGS); else echo "staticcheck is not installed: go install honnef.co/go/tools/cmd/staticcheck@latest"; fi
+	$(MAKE) --no-print-directory test
+
+fuzz: preflight
+	@./test/fuzz.sh $(FUZZ)
+
+e2e: build
+	$(GO) test -tags e2e -count=1 -v ./test/e2e
+
+bench: preflight
+	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
+
+cross: preflight
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/restante
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/restante
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/restante
+
+preflight:
+	@sh ./test/preflight.sh "$(GO)"

@@ -1,0 +1,185 @@
+package mailbox
+
+import (
+	"context"
+	"io"
+
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// Store is the contract of what is kept. All its methods are safe for
+// concurrent use.
+//
+// Each method is one transaction: it happens whole or not at all, and a method
+// that changed something returns nil only when the change would survive a power
+// cut. Cancelling ctx stops the waiting, not a change already begun: its outcome
+// is then unknown to this caller, and the error is ctx.Err(). A failed commit is
+// ErrUnknown.
+//
+// UIDs and mod-sequences are allotted in the transaction from the mailbox's own
+// row, so that nobody can see a UID before all smaller ones. Every change of an
+// account also raises Account.Change in the same transaction.
+//
+// Everything a Store is given is a number, a MAC or ciphertext, except the
+// flags, days and padded sizes that docs/threat-model.md lists.
+type Store interface {
+	AccountStore
+	MailboxStore
+	MessageStore
+
+	// ID returns the identity the store was made with. Sealed parts bind it.
+	ID() seal.StoreID
+
+	// Watch calls hint after each commit with the accounts it touched. The
+	// call is made by the writer: it must return at once. Hints can be lost
+	// (another node, a reconnect); Account.Change and Changes are the truth.
+	// stop ends the calls and returns after the last one did.
+	Watch(hint func([]AccountID)) (stop func())
+
+	// Close waits for running transactions and closes the store. Later calls
+	// return ErrClosed.
+	Close() error
+}
+
+// AccountStore keeps accounts, their addresses and credentials.
+type AccountStore interface {
+	// CreateAccount makes an account with one address, its credentials and its
+	// INBOX. It returns ErrExists if the address is taken.
+	CreateAccount(ctx context.Context, a NewAccount) error
+
+	// Account returns ErrNoAccount if there is none.
+	Account(ctx context.Context, id AccountID) (Account, error)
+
+	// Accounts calls f for each account, in order of id, in several reads.
+	Accounts(ctx context.Context, f func(Account) error) error
+
+	// Lookup finds the account of an address by its MAC, or ErrNoAccount.
+	Lookup(ctx context.Context, mac seal.AddressMAC) (Account, error)
+
+	// Addresses lists the addresses of an account, oldest first.
+	Addresses(ctx context.Context, id AccountID) ([]Address, error)
+
+	// SetState enables or disables an account.
+	SetState(ctx context.Context, id AccountID, s AccountState) error
+
+	// RemoveAccount deletes the account and everything it owns.
+	RemoveAccount(ctx context.Context, id AccountID) error
+
+	// Credentials lists the credentials of an account.
+	Credentials(ctx context.Context, id AccountID) ([]Credential, error)
+
+	// ReplaceCredentials removes the credentials in drop and adds those in
+	// add, at once. When keys is not nil it also replaces the account's key
+	// (a new generation): what is sealed to the old one stays as it is.
+	ReplaceCredentials(ctx context.Context, id AccountID, drop []CredentialID, add []Credential, keys *AccountKey) error
+}
+
+// MailboxStore keeps the mailbox tree, subscriptions and keyword dictionary of
+// an account. Names are opaque: a MAC for equality and ciphertext for reading.
+type MailboxStore interface {
+	// Mailboxes lists every mailbox of the account by id.
+	Mailboxes(ctx context.Context, id AccountID) ([]Mailbox, error)
+
+	// Mailbox returns one mailbox as it is now, or ErrNoMailbox.
+	Mailbox(ctx context.Context, id AccountID, mbox MailboxID) (Mailbox, error)
+
+	// CreateMailbox returns ErrExists if the account has a mailbox with that
+	// name MAC, ErrLimit if it has max mailboxes already. The UIDVALIDITY is
+	// above that of every mailbox the account ever had, and at least
+	// m.UIDValidity.
+	CreateMailbox(ctx context.Context, id AccountID, m NewMailbox, max int) (Mailbox, error)
+
+	// DeleteMailbox removes a mailbox and its messages, ErrInbox for INBOX.
+	DeleteMailbox(ctx context.Context, id AccountID, mbox MailboxID) error
+
+	// RenameMailboxes gives new names to several mailboxes (a mailbox and
+	// those below it) at once; ErrExists if one is taken.
+	RenameMailboxes(ctx context.Context, id AccountID, names []Rename) error
+
+	// Subscriptions lists subscribed names, which need not be mailboxes.
+	Subscriptions(ctx context.Context, id AccountID) ([]SealedName, error)
+
+	// SetSubscription adds or removes a subscription; both are idempotent.
+	// Adding more than max is ErrLimit.
+	SetSubscription(ctx context.Context, id AccountID, n SealedName, on bool, max int) error
+
+	// Keywords lists the account's keyword dictionary.
+	Keywords(ctx context.Context, id AccountID) ([]Keyword, error)
+
+	// AddKeyword returns the dictionary's entry for the name, new or old. When
+	// all MaxKeywords are taken it frees one that no message carries, else
+	// ErrLimit.
+	AddKeyword(ctx context.Context, id AccountID, n SealedName) (Keyword, error)
+
+	// TakeRecent returns the lowest UID that no read-write session has been
+	// told of, and marks all present ones as told (RFC 3501, 2.3.2).
+	TakeRecent(ctx context.Context, id AccountID, mbox MailboxID) (UID, error)
+}
+
+// MessageStore keeps messages.
+type MessageStore interface {
+	// CreateBody begins a sealed body of exactly size bytes. The body becomes
+	// part of the store only through Accept; until then it is swept away if
+	// the process dies.
+	CreateBody(ctx context.Context, id AccountID, blob seal.BlobID, size int64) (BodyWriter, error)
+
+	// Accept stores all deliveries or none and gives each its UID. A delivery
+	// whose DeliveryID the account has seen within DedupDays is not stored
+	// again: its receipt is that of the first, with Duplicate set. Errors:
+	// ErrNoAccount, ErrDisabled, ErrNoMailbox, ErrOverQuota, ErrFull. The bodies
+	// belong to the store afterwards, whatever the outcome.
+	Accept(ctx context.Context, ds []Delivery) ([]Receipt, error)
+
+	// Changes returns what happened in a mailbox after since, as one
+	// consistent snapshot. since 0 gives all messages.
+	Changes(ctx context.Context, id AccountID, mbox MailboxID, since ModSeq) (Changes, error)
+
+	// Messages returns the messages of the set that exist, ascending, at most
+	// limit of them.
+	Messages(ctx context.Context, id AccountID, mbox MailboxID, set []UIDRange, limit int) ([]Message, error)
+
+	// OpenBody returns ErrGone if there is no such body.
+	OpenBody(ctx context.Context, id AccountID, blob seal.BlobID) (BodyReader, error)
+
+	// StoreFlags changes the flags of the messages of a set. Messages whose
+	// flags don't change keep their mod-sequence; the others share a new one.
+	StoreFlags(ctx context.Context, id AccountID, mbox MailboxID, c FlagChange) (FlagResult, error)
+
+	// Copy copies messages of one mailbox to another, or moves them, in order
+	// of UID. It calls reseal for each with its new place, inside the
+	// transaction: reseal must be quick and must not use the store. A message
+	// of the set that is gone is left out. Errors: ErrNoMailbox, ErrOverQuota,
+	// ErrFull.
+	Copy(ctx context.Context, id AccountID, c CopyRequest, reseal Reseal) (CopyResult, error)
+
+	// Expunge deletes the messages of the set that carry Deleted, or all of
+	// the set when all is true, and remembers that they vanished.
+	Expunge(ctx context.Context, id AccountID, mbox MailboxID, set []UIDRange, all bool) (Expunged, error)
+
+	// Rewrap replaces the key and envelope of messages that are still at stage
+	// 0; the others, and messages that are gone, are left as they are. It
+	// changes no mod-sequence.
+	Rewrap(ctx context.Context, id AccountID, mbox MailboxID, rows []Rewrapped) error
+}
+
+// BodyWriter takes a sealed body on its way into the store.
+type BodyWriter interface {
+	io.Writer
+
+	// Commit makes the bytes durable where the transaction won't. It fails if
+	// fewer or more than the announced bytes were written.
+	Commit() error
+
+	// Discard removes what was written. It may be called after Commit, and
+	// does nothing once Accept has taken the body.
+	Discard()
+}
+
+// BodyReader reads a sealed body, any range of it, without reading the rest.
+type BodyReader interface {
+	io.ReaderAt
+	io.Closer
+
+	// Size is the number of sealed bytes.
+	Size() int64
+}

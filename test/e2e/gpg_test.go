@@ -1,0 +1,81 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// gnupg is a GnuPG home with one fresh key for each account.
+type gnupg struct {
+	home string
+	env  []string
+}
+
+// newGnuPG makes the home and the keys. The home is not in t.TempDir: the path
+// of the agent's socket must stay short.
+func newGnuPG(t *testing.T, accounts []account) gnupg {
+	t.Helper()
+	need(t, "gpg", "gnupg")
+	home, err := os.MkdirTemp("", "gpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gnupg{home, []string{"GNUPGHOME=" + home}}
+	t.Cleanup(func() {
+		_, _ = try(t, "", g.env, "gpgconf", "--kill", "all")
+		os.RemoveAll(home)
+	})
+	for _, a := range accounts {
+		run(t, "", g.env, "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "<"+a.Address+">", "future-default", "default", "0")
+	}
+	return g
+}
+
+// mail writes a PGP/MIME message (RFC 3156) whose ciphertext gpg made.
+func (g gnupg) mail(t *testing.T, from, to account, text string) string {
+	t.Helper()
+	inner := "Content-Type: text/plain; charset=utf-8\n\n" + text + "\n"
+	armored := run(t, inner, g.env, "gpg", "--batch", "--quiet", "--trust-model", "always", "--armor", "--encrypt", "--sign",
+		"--local-user", from.Address, "--recipient", to.Address, "--recipient", from.Address)
+	msg := fmt.Sprintf(`From: %s
+To: %s
+Subject: a subject nobody should see
+Message-ID: <%s@%s>
+Date: Mon, 23 Nov 2026 14:00:00 +0100
+User-Agent: tell-tale/1.0
+MIME-Version: 1.0
+Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary="b1"
+
+--b1
+Content-Type: application/pgp-encrypted
+
+Version: 1
+
+--b1
+Content-Type: application/octet-stream
+
+%s
+--b1--
+`, from.Address, to.Address, strings.ReplaceAll(t.Name(), "/", "."), "client.invalid", armored)
+	return strings.ReplaceAll(msg, "\n", "\r\n")
+}
+
+// decrypt opens the armored message inside a mail.
+func (g gnupg) decrypt(t *testing.T, mail string) string {
+	t.Helper()
+	start := strings.Index(mail, "-----BEGIN PGP MESSAGE-----")
+	end := strings.Index(mail, "-----END PGP MESSAGE-----")
+	if start < 0 || end < start {
+		t.Fatalf("no armored message in:\n%s", mail)
+	}
+	file := filepath.Join(t.TempDir(), "message.asc")
+	if err := os.WriteFile(file, []byte(mail[start:end+len("-----END PGP MESSAGE-----")]+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return run(t, "", g.env, "gpg", "--batch", "--quiet", "--decrypt", file)
+}

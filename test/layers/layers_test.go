@@ -1,0 +1,178 @@
+// Package layers holds the sources to the import rules of docs/architecture.md.
+//
+// It reads the files itself, because `go list` would let `go test` answer from
+// its cache after an import has changed.
+package layers
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/restante/restante/"
+
+// rules says which packages of this module each package may import. A package
+// that isn't here has no place in the architecture yet.
+var rules = map[string][]string{
+	"cmd/restante": {"mta", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway",
+		"internal/addr", "internal/config", "internal/listen", "internal/mime", "internal/redact"},
+	"gateway":             {"mailbox", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
+	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime"},
+	"mailbox":             {"mailbox/seal", "internal/addr", "internal/mime"},
+	"mailbox/seal":        {},
+	"mailbox/sqlstore":    {"mailbox", "mailbox/seal"},
+	"mailbox/storetest":   {"mailbox", "mailbox/seal"},
+	"mailbox/imapd":       {"mailbox", "mailbox/imapd/wire", "internal/addr", "internal/mime"},
+	"mailbox/imapd/wire":  {"internal/mime"},
+	"pgp":                 {"internal/addr", "internal/mime"},
+	"internal/addr":       {},
+	"internal/config":     {},
+	"internal/listen":     {},
+	"internal/mime":       {},
+	"internal/redact":     {},
+	"internal/transcript": {},
+	"test/layers":         {},
+	"test/e2e":            {"internal/addr", "pgp"},
+}
+
+// serverPGP is all that server code may use of package pgp: nothing that takes
+// or makes a private key.
+var serverPGP = []string{"Inspect", "InspectOptions", "Inspector", "NewInspector", "ErrNotEncrypted", "NotEncrypted",
+	"ParseCert", "Cert", "EncryptTo"}
+
+// sqlPackages is where SQL may be spoken.
+var sqlPackages = []string{"mailbox/sqlstore"}
+
+// noThirdParty are the packages that stand on the standard library (and
+// golang.org/x) alone.
+var noThirdParty = []string{"mailbox", "mailbox/seal", "internal/addr", "internal/mime", "internal/redact"}
+
+type source struct {
+	pkg, name string
+	test      bool
+	file      *ast.File
+	fset      *token.FileSet
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var all []source
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && p != root || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, p, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		all = append(all, source{path.Dir(rel), rel, strings.HasSuffix(rel, "_test.go"), f, fset})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 {
+		t.Fatal("no Go files found: is the test in its place?")
+	}
+	return all
+}
+
+func imports(f *ast.File) []string {
+	var paths []string
+	for _, spec := range f.Imports {
+		p, _ := strconv.Unquote(spec.Path.Value)
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		allowed, known := rules[s.pkg]
+		if !known {
+			t.Errorf("%s: package %s has no row in test/layers: give it one, and a line in docs/architecture.md", s.name, s.pkg)
+			continue
+		}
+		if s.test {
+			continue // tests may stand on real parts of other packages
+		}
+		for _, p := range imports(s.file) {
+			local, ours := strings.CutPrefix(p, module)
+			if ours && local != s.pkg && !slices.Contains(allowed, local) {
+				t.Errorf("%s imports %s, which package %s may not", s.name, local, s.pkg)
+			}
+			if p == "database/sql" && !slices.Contains(sqlPackages, s.pkg) {
+				t.Errorf("%s imports database/sql: only %v speaks SQL", s.name, sqlPackages)
+			}
+			first, _, _ := strings.Cut(p, "/")
+			if strings.Contains(first, ".") && !ours && first != "golang.org" && slices.Contains(noThirdParty, s.pkg) {
+				t.Errorf("%s imports %s: package %s stands on the standard library and golang.org/x", s.name, p, s.pkg)
+			}
+		}
+	}
+}
+
+// TestServerHasNoPrivateKeys: server code can't call a private-key function of
+// pgp, because it names none of them.
+func TestServerHasNoPrivateKeys(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if s.test || s.pkg != "mta" && s.pkg != "web" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "pgp" && !slices.Contains(serverPGP, sel.Sel.Name) {
+				t.Errorf("%s: server code uses pgp.%s; it may use %v", s.fset.Position(sel.Pos()), sel.Sel.Name, serverPGP)
+			}
+			return true
+		})
+	}
+}
+
+// TestEveryRuleIsUsed keeps the table honest when a package goes away.
+func TestEveryRuleIsUsed(t *testing.T) {
+	t.Parallel()
+	for pkg := range rules {
+		if _, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(pkg))); err != nil {
+			t.Errorf("test/layers has a row for %s, which is not there", pkg)
+		}
+	}
+}
+
+// TestFileSize holds the one measure that reviews forget: a file over 500 lines
+// is split by concept.
+func TestFileSize(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if n := s.fset.File(s.file.FileStart).LineCount(); n > 500 {
+			t.Errorf("%s has %d lines: split it by concept", s.name, n)
+		}
+	}
+}
