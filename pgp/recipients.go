@@ -1,0 +1,114 @@
+package pgp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+)
+
+// encryptionKeys returns every key of the certificate that mail may be encrypted to at the time now, in the order of
+// the certificate and at most maxRecipientKeys. A person's devices may hold different ones, and older software knows
+// only the first; so a message goes to all of them, where the library would choose one.
+func (c *Cert) encryptionKeys(now time.Time) ([]*packet.PublicKey, error) {
+	cfg := config(nil, nil)
+	primarySig, err := c.entity.VerifyPrimaryKey(now, cfg)
+	if err != nil {
+		return nil, keyError(err)
+	}
+	var keys []*packet.PublicKey
+	for i := range c.entity.Subkeys {
+		s := &c.entity.Subkeys[i]
+		binding, err := s.Verify(now, cfg)
+		if err == nil && mayEncrypt(s.PublicKey, binding, cfg) && len(keys) < maxRecipientKeys {
+			keys = append(keys, s.PublicKey)
+		}
+	}
+	if len(keys) == 0 && mayEncrypt(c.entity.PrimaryKey, primarySig, cfg) {
+		keys = append(keys, c.entity.PrimaryKey)
+	}
+	if len(keys) == 0 {
+		return nil, ErrCannotEncrypt
+	}
+	return keys, nil
+}
+
+// mayEncrypt reports whether k is flagged for encryption and strong enough for it.
+func mayEncrypt(k *packet.PublicKey, sig *packet.Signature, cfg *packet.Config) bool {
+	if !sig.FlagsValid || !(sig.FlagEncryptCommunications || sig.FlagEncryptStorage) || !k.PubKeyAlgo.CanEncrypt() ||
+		cfg.RejectPublicKeyAlgorithm(k.PubKeyAlgo) {
+		return false
+	}
+	switch k.PubKeyAlgo {
+	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly:
+		bits, err := k.BitLength()
+		return err == nil && bits >= cfg.MinimumRSABits()
+	case packet.PubKeyAlgoECDH:
+		curve, err := k.Curve()
+		return err == nil && !cfg.RejectCurve(curve)
+	}
+	return true
+}
+
+// readsSEIPDv2 reports whether the owner says that their software reads SEIPDv2 (RFC 9580, 5.2.3.32).
+func (c *Cert) readsSEIPDv2(now time.Time) bool {
+	sig, err := c.entity.PrimarySelfSignature(now, config(nil, nil))
+	return err == nil && sig.SEIPDv2
+}
+
+// recipients is what a set of certificates asks of a message to all of them.
+type recipients struct {
+	keys     []*packet.PublicKey
+	intended []*packet.Recipient
+	aead     bool // SEIPDv2
+}
+
+// gather collects the keys of every certificate. If one of them cannot be encrypted to there is no message at all, and
+// the error joins what is wrong with each.
+func gather(to []*Cert, postQuantumOnly bool, now time.Time) (recipients, error) {
+	r := recipients{aead: true}
+	var bad []error
+	for _, c := range to {
+		keys, err := c.encryptionKeys(now)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("certificate %s: %w", c.Fingerprint(), err))
+			continue
+		}
+		if postQuantumOnly {
+			keys = preferPostQuantum(keys)
+		}
+		r.keys = append(r.keys, keys...)
+		r.aead = r.aead && c.readsSEIPDv2(now)
+		primary := c.entity.PrimaryKey
+		r.intended = append(r.intended, &packet.Recipient{KeyVersion: primary.Version, Fingerprint: primary.Fingerprint})
+	}
+	return r, errors.Join(bad...)
+}
+
+// preferPostQuantum returns the hybrid keys among keys, or all of them if none is hybrid.
+func preferPostQuantum(keys []*packet.PublicKey) []*packet.PublicKey {
+	var hybrid []*packet.PublicKey
+	for _, k := range keys {
+		if k.IsPQ() {
+			hybrid = append(hybrid, k)
+		}
+	}
+	if len(hybrid) == 0 {
+		return keys
+	}
+	return hybrid
+}
+
+// keyring presents certificates and keys to the library.
+func keyring(certs []*Cert, keys []*Key) openpgp.EntityList {
+	list := make(openpgp.EntityList, 0, len(certs)+len(keys))
+	for _, k := range keys {
+		list = append(list, k.entity)
+	}
+	for _, c := range certs {
+		list = append(list, c.entity)
+	}
+	return list
+}
