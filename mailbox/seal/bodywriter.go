@@ -13,7 +13,7 @@ var errClosed = errors.New("seal: writer is closed")
 // own, so that a body written a second time, after a failure and perhaps with
 // other content, doesn't meet the nonces of the first.
 func (m *Message) bodyStream(salt []byte) stream {
-	return newStream(deriveSalted(m.DEK.body(), salt, "body"), m.at(kindBody))
+	return newStream(newDeriver(m.DEK.body(), salt).key("body"), m.at(kindBody))
 }
 
 // BodyWriter seals one body. Write takes exactly the announced number of

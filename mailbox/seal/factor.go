@@ -60,9 +60,10 @@ func (k KDF) want(m method) error {
 }
 
 func newFactor(input, salt []byte, label string) Factor {
+	d := newDeriver(input, salt)
 	return Factor{
-		auth: [32]byte(deriveSalted(input, salt, "auth "+label)),
-		kek:  [32]byte(deriveSalted(input, salt, "kek "+label)),
+		auth: [32]byte(d.key("auth " + label)),
+		kek:  [32]byte(d.key("kek " + label)),
 	}
 }
 

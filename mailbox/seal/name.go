@@ -22,11 +22,11 @@ type nameKeys struct {
 	box  cipher.AEAD
 }
 
-func newNameKeys(r *Root, label string, k kind) nameKeys {
+func newNameKeys(d deriver, label string, k kind) nameKeys {
 	return nameKeys{
 		kind: k,
-		mac:  derive(r[:], label+" mac"),
-		box:  newBoxCipher(derive(r[:], label+" box")),
+		mac:  d.key(label + " mac"),
+		box:  newBoxCipher(d.key(label + " box")),
 	}
 }
 

@@ -32,7 +32,7 @@ type RelayKey struct {
 	addresses []byte
 	wkd       []byte
 	delivery  []byte
-	boxes     map[Duty]cipher.AEAD
+	boxes     [len(duties)]cipher.AEAD
 }
 
 // Duty says what a RelayKey seals. A part opens under its own duty only.
@@ -46,7 +46,7 @@ const (
 )
 
 // duties has the kind and the key label of each Duty.
-var duties = map[Duty]struct {
+var duties = [...]struct {
 	kind  kind
 	label string
 }{
@@ -60,16 +60,16 @@ const RelaySecretSize = 32
 
 // NewRelayKey derives the keys of the relay that keeps the given store.
 func NewRelayKey(secret [RelaySecretSize]byte, store StoreID) *RelayKey {
+	keys := newDeriver(secret[:], nil)
 	k := &RelayKey{
 		store:     store,
-		check:     derive(secret[:], "relay check"),
-		addresses: derive(secret[:], "relay address mac"),
-		wkd:       derive(secret[:], "relay wkd mac"),
-		delivery:  derive(secret[:], "relay delivery mac"),
-		boxes:     make(map[Duty]cipher.AEAD),
+		check:     keys.key("relay check"),
+		addresses: keys.key("relay address mac"),
+		wkd:       keys.key("relay wkd mac"),
+		delivery:  keys.key("relay delivery mac"),
 	}
 	for d, v := range duties {
-		k.boxes[d] = newBoxCipher(derive(secret[:], v.label))
+		k.boxes[d] = newBoxCipher(keys.key(v.label))
 	}
 	return k
 }

@@ -2,7 +2,6 @@ package seal
 
 import (
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/hpke"
 	"crypto/rand"
@@ -24,26 +23,11 @@ func NewRoot() Root {
 // Wipe overwrites the Root. See the package comment for what that is worth.
 func (r *Root) Wipe() { clear(r[:]) }
 
-// derive returns the 32-byte key with the given label. Labels are part of the
-// format, and each key has its own.
-func derive(secret []byte, label string) []byte {
-	return deriveSalted(secret, nil, label)
-}
-
-// deriveSalted is derive with a salt that is stored beside what the key seals.
-func deriveSalted(secret, salt []byte, label string) []byte {
-	key, err := hkdf.Key(sha256.New, secret, salt, "restante/seal/1 "+label, 32)
-	if err != nil {
-		panic("restante: internal error: derive " + label + ": " + err.Error())
-	}
-	return key
-}
-
 // PrivateKey expands the half of the account's key pair that opens arriving
 // mail. It takes some 0.2 ms and keeps 8 KiB, while the Root is 32 bytes: hold
 // the Root, and expand while there is mail to open. Safe for concurrent use.
 func (r *Root) PrivateKey() PrivateKey {
-	k, err := kem.DeriveKeyPair(derive(r[:], "kem"))
+	k, err := kem.DeriveKeyPair(newDeriver(r[:], nil).key("kem"))
 	if err != nil {
 		panic("restante: internal error: derive key pair: " + err.Error())
 	}
@@ -65,14 +49,15 @@ type Keys struct {
 
 // Keys derives the symmetric keys. The owner's Generation must be that of r.
 func (r *Root) Keys(owner Owner) *Keys {
+	d := newDeriver(r[:], nil)
 	return &Keys{
 		owner:   owner,
-		mailbox: newBoxCipher(derive(r[:], "mailbox")),
-		names:   newNameKeys(r, "names", kindName),
-		words:   newNameKeys(r, "keywords", kindKeyword),
-		notes:   newBoxCipher(derive(r[:], "notes")),
-		emails:  derive(r[:], "emailid"),
-		search:  [32]byte(derive(r[:], "search")),
+		mailbox: newBoxCipher(d.key("mailbox")),
+		names:   newNameKeys(d, "names", kindName),
+		words:   newNameKeys(d, "keywords", kindKeyword),
+		notes:   newBoxCipher(d.key("notes")),
+		emails:  d.key("emailid"),
+		search:  [32]byte(d.key("search")),
 	}
 }
 
@@ -121,7 +106,7 @@ const PublicKeySize = 1216
 // sealed. It is safe for concurrent use.
 type PublicKey struct{ k hpke.PublicKey }
 
-// ParsePublicKey reads what PublicKey.Bytes returned. It takes about 20 µs;
+// ParsePublicKey reads what PublicKey.Bytes returned. It takes about 30 µs;
 // keep the PublicKey if more mail is to come.
 func ParsePublicKey(b []byte) (PublicKey, error) {
 	k, err := kem.NewPublicKey(b)

@@ -6,28 +6,39 @@ import (
 	"testing"
 )
 
-// world is what most tests start from: an account with its keys, one message
-// of it, and the place where that message is.
+// world is what most tests start from: an account with its keys and a
+// credential's factor, one message of it and the place where that message is,
+// and the secret of a relay.
 type world struct {
 	owner   Owner
 	root    Root
 	keys    *Keys
 	private PrivateKey
+	factor  Factor
 	message Message
 	place   Place
+	relay   [RelaySecretSize]byte
 }
 
+// newWorld returns a world of random keys.
 func newWorld(t testing.TB) world {
 	t.Helper()
 	w := world{
-		owner: Owner{Store: NewStoreID(), Account: 7, Generation: 2},
-		root:  NewRoot(),
-		place: Place{Mailbox: 3, UID: 9},
+		owner:  Owner{Store: NewStoreID(), Account: 7, Generation: 2},
+		root:   NewRoot(),
+		factor: must[Factor](t)(SecretKDF().Secret(NewSecret())),
+		place:  Place{Mailbox: 3, UID: 9},
+		relay:  [RelaySecretSize]byte(randomBytes(RelaySecretSize)),
 	}
+	w.message = NewMessage(w.owner)
+	w.derive()
+	return w
+}
+
+// derive makes the keys that follow from the root.
+func (w *world) derive() {
 	w.keys = w.root.Keys(w.owner)
 	w.private = w.root.PrivateKey()
-	w.message = NewMessage(w.owner)
-	return w
 }
 
 // must returns a function that unwraps a result which can't fail in this test.

@@ -77,7 +77,7 @@ func ParseSecret(text string) (Secret, error) {
 			continue
 		}
 		c, ok := symbol(r)
-		if n == secretLen || !ok && n >= len(secretPrefix) {
+		if !ok || n == secretLen {
 			return Secret{}, ErrNotSecret
 		}
 		s.symbols[n] = c
@@ -103,7 +103,7 @@ func isSeparator(r rune) bool {
 	return false
 }
 
-// symbol returns the symbol of the alphabet that r stands for.
+// symbol returns the symbol of the alphabet that r stands for, if any.
 func symbol(r rune) (byte, bool) {
 	if 'A' <= r && r <= 'Z' {
 		r += 'a' - 'A'
