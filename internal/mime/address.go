@@ -1,0 +1,224 @@
+package mime
+
+import "strings"
+
+// maxAddresses bounds one list. The rest is dropped; real lists of more come by Bcc.
+const maxAddresses = 2000
+
+// ParseAddressList reads an address-list (RFC 5322, 3.4, with the obsolete forms of 4.4) from an unfolded value. It
+// takes whatever is there: an address it cannot make sense of comes with its text in Name or Mailbox and the constants
+// for what is missing. It reads at most 2,000 entries, and never fails.
+func ParseAddressList(s string) []Address {
+	p := addressParser{scanner: scanner{s: s}}
+	for p.more() && len(p.out) < maxAddresses {
+		p.next()
+	}
+	p.flush()
+	if p.inGroup {
+		p.out = append(p.out, Address{})
+	}
+	return p.out
+}
+
+// addressParser collects one address at a time; flush completes it.
+type addressParser struct {
+	scanner
+	out     []Address
+	inGroup bool
+
+	words   []string // of the phrase, or the local part as long as no @ has come
+	comment string
+	address bool // mailbox and host are set
+	angled  bool // from angle brackets
+	mailbox string
+	host    string
+}
+
+// next reads one lexical element and acts on it.
+func (p *addressParser) next() {
+	if c := p.skipCFWS(); p.comment == "" {
+		p.comment = c
+	}
+	if !p.more() {
+		return
+	}
+	switch c := p.s[p.i]; c {
+	case ',':
+		p.i++
+		p.flush()
+	case ';':
+		p.i++
+		p.endGroup()
+	case ':':
+		p.i++
+		p.beginGroup()
+	case '<':
+		p.i++
+		p.angle()
+	case '@':
+		p.i++
+		p.bare()
+	case '"':
+		word, _ := p.quoted()
+		p.words = append(p.words, word)
+	case '>', ')':
+		p.i++ // a stray bracket means nothing
+	default:
+		p.words = append(p.words, p.atom())
+	}
+}
+
+// atom reads up to the next special or blank, at least one octet. Dots, square brackets and backslashes are taken in:
+// display names have them.
+func (p *addressParser) atom() string {
+	start := p.i
+	for p.i++; p.more() && strings.IndexByte("()<>@,;:\" \t", p.s[p.i]) < 0; p.i++ {
+	}
+	return p.s[start:p.i]
+}
+
+// angle reads what stands in angle brackets. An address before it without a comma ends if it had brackets too, and is
+// a display name if not.
+func (p *addressParser) angle() {
+	switch {
+	case p.angled:
+		p.flush()
+	case p.address:
+		p.words = append([]string{p.mailbox + "@" + p.host}, p.words...)
+		p.mailbox, p.host = "", ""
+	}
+	p.skipRoute()
+	var local []string
+	for p.skipCFWS(); p.more(); p.skipCFWS() {
+		c := p.s[p.i]
+		if c == '>' || c == '@' || c == '<' || c == ',' {
+			break
+		}
+		if c == '"' {
+			word, _ := p.quoted()
+			local = append(local, word)
+			continue
+		}
+		local = append(local, p.atom())
+	}
+	p.mailbox = strings.Join(local, "")
+	if p.skip('@') {
+		p.host = p.domain()
+	}
+	p.address, p.angled = true, true
+	p.skipCFWS()
+	p.skip('>')
+}
+
+// skipRoute passes a source route (RFC 5322, 4.4), which is to be ignored.
+func (p *addressParser) skipRoute() {
+	p.skipCFWS()
+	if !p.more() || p.s[p.i] != '@' {
+		return
+	}
+	if n := strings.IndexAny(p.s[p.i:], ":<>\""); n >= 0 && p.s[p.i+n] == ':' {
+		p.i += n + 1
+	}
+}
+
+// bare reads the domain of an address without angle brackets: the last word was its local part.
+func (p *addressParser) bare() {
+	local := p.popLocal()
+	if p.address {
+		p.flush()
+	}
+	p.mailbox, p.host, p.address = local, p.domain(), true
+}
+
+// popLocal takes the local part off the words: the last one, with those that dots join to it.
+func (p *addressParser) popLocal() string {
+	n := len(p.words)
+	if n == 0 {
+		return ""
+	}
+	i := n - 1
+	for i > 0 && (strings.HasPrefix(p.words[i], ".") || strings.HasSuffix(p.words[i-1], ".")) {
+		i--
+	}
+	local := strings.Join(p.words[i:], "")
+	p.words = p.words[:i]
+	return local
+}
+
+// domain reads a domain or an address literal, without the blanks and comments that obsolete forms have around dots.
+func (p *addressParser) domain() string {
+	var d []byte
+	for {
+		if c := p.skipCFWS(); p.comment == "" {
+			p.comment = c
+		}
+		if !p.more() || strings.IndexByte("<>@,;:\"()", p.s[p.i]) >= 0 {
+			return string(d)
+		}
+		if len(d) > 0 && p.s[p.i] != '.' && d[len(d)-1] != '.' {
+			return string(d) // the next word belongs to something else
+		}
+		if p.s[p.i] == '[' {
+			d = append(d, p.literal()...)
+			continue
+		}
+		d = append(d, p.atom()...)
+	}
+}
+
+// literal reads an address literal with its brackets.
+func (p *addressParser) literal() string {
+	n := strings.IndexAny(p.s[p.i:], "]<>@,\"")
+	if n < 0 || p.s[p.i+n] != ']' {
+		return p.atom()
+	}
+	p.i += n + 1
+	return p.s[p.i-n-1 : p.i]
+}
+
+// beginGroup makes the words before a colon the name of a group. Groups cannot be nested: there a colon is text.
+func (p *addressParser) beginGroup() {
+	if p.inGroup || p.address {
+		p.words = append(p.words, ":")
+		return
+	}
+	name := strings.Join(p.words, " ")
+	if name == "" {
+		name = MissingMailbox
+	}
+	p.out = append(p.out, Address{Mailbox: name})
+	p.words, p.comment, p.inGroup = p.words[:0], "", true
+}
+
+// endGroup acts on a semicolon. Outside a group some programs write it for a comma.
+func (p *addressParser) endGroup() {
+	p.flush()
+	if p.inGroup {
+		p.out = append(p.out, Address{})
+		p.inGroup = false
+	}
+}
+
+// flush completes the address collected so far, if there is any.
+func (p *addressParser) flush() {
+	a := Address{Name: strings.Join(p.words, " "), Mailbox: p.mailbox, Host: p.host}
+	switch {
+	case p.address:
+	case len(p.words) == 1:
+		a.Name, a.Mailbox = "", a.Name
+	case len(p.words) == 0:
+		p.comment = ""
+		return
+	}
+	if a.Name == "" {
+		a.Name = p.comment
+	}
+	if a.Mailbox == "" {
+		a.Mailbox = MissingMailbox
+	}
+	if a.Host == "" {
+		a.Host = MissingHost
+	}
+	p.out = append(p.out, a)
+	*p = addressParser{scanner: p.scanner, out: p.out, inGroup: p.inGroup, words: p.words[:0]}
+}
