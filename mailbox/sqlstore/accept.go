@@ -1,0 +1,219 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// Accept implements mailbox.Store.
+func (s *Store) Accept(ctx context.Context, ds []mailbox.Delivery) ([]mailbox.Receipt, error) {
+	bodies, err := takeBodies(ds)
+	if err != nil {
+		discardAll(bodies)
+		return nil, fmt.Errorf("accept: %w", err)
+	}
+	var receipts []mailbox.Receipt
+	err = s.submit(ctx, &job{
+		op:    "accept",
+		bytes: weigh(ds),
+		run: func(t *tx) error {
+			receipts = make([]mailbox.Receipt, len(ds))
+			for i := range ds {
+				if err := t.accept(&ds[i], bodies[i], &receipts[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		outcome: func(err error) { clearBodies(bodies, receipts, err) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipts, nil
+}
+
+// weigh estimates what a slice of deliveries writes to the database.
+func weigh(ds []mailbox.Delivery) int {
+	n := 0
+	for i := range ds {
+		n += len(ds[i].Key) + len(ds[i].Envelope)
+		if b, ok := ds[i].Body.(*body); ok {
+			n += len(b.data)
+		}
+	}
+	return n
+}
+
+// takeBodies makes the bodies the store's. They come back even with an error.
+func takeBodies(ds []mailbox.Delivery) ([]*body, error) {
+	bodies := make([]*body, 0, len(ds))
+	var wrong error
+	for i := range ds {
+		b, ok := ds[i].Body.(*body)
+		if !ok {
+			wrong = errors.New("a body was not made by CreateBody of this store")
+			continue
+		}
+		if !b.committed || b.account != ds[i].Account || b.blob != ds[i].Blob {
+			wrong = errors.New("a body was not committed, or belongs to another delivery")
+		}
+		b.taken = true
+		bodies = append(bodies, b)
+	}
+	return bodies, wrong
+}
+
+// clearBodies removes the bodies that no row names. With an unknown outcome
+// there may be such rows: then it is left to the sweep to find out.
+func clearBodies(bodies []*body, receipts []mailbox.Receipt, err error) {
+	if errors.Is(err, mailbox.ErrUnknown) {
+		return
+	}
+	for i, b := range bodies {
+		if err != nil || receipts[i].Duplicate {
+			b.remove()
+		}
+	}
+}
+
+func discardAll(bodies []*body) {
+	for _, b := range bodies {
+		b.remove()
+	}
+}
+
+// accept stores one delivery, or finds that it is there already.
+func (t *tx) accept(d *mailbox.Delivery, b *body, r *mailbox.Receipt) error {
+	if d.DeliveryID != nil {
+		if found, err := t.delivered(d, r); err != nil || found {
+			return err
+		}
+	}
+	state, err := t.charge(d.Account, 1, d.Size)
+	if err != nil {
+		return err
+	}
+	if state != mailbox.Active {
+		return mailbox.ErrDisabled
+	}
+	var sum tally
+	sum.add(d.Flags, d.Size)
+	at, err := t.allot(d.Account, d.Mailbox, sum)
+	if err != nil {
+		return err
+	}
+	*r = mailbox.Receipt{UIDValidity: at.validity, UID: at.first, ModSeq: at.modseq}
+	if err := t.addMessage(d.Account, messageOf(d, r)); err != nil {
+		return err
+	}
+	if err := t.addBody(b); err != nil {
+		return err
+	}
+	return t.remember(d, r)
+}
+
+func messageOf(d *mailbox.Delivery, r *mailbox.Receipt) *mailbox.Message {
+	return &mailbox.Message{
+		Row:        mailbox.Row{UID: r.UID, Flags: d.Flags, ModSeq: r.ModSeq},
+		Mailbox:    d.Mailbox,
+		Generation: d.Generation,
+		Blob:       d.Blob,
+		Stage:      mailbox.StageSealed,
+		Key:        d.Key,
+		Envelope:   d.Envelope,
+		Size:       d.Size,
+		Day:        d.Day,
+		Saved:      d.Day,
+	}
+}
+
+const (
+	queryDelivered = `SELECT uidvalidity, uid, modseq FROM delivered
+		WHERE account_id = $1 AND delivery_id = $2 AND day > $3`
+	queryRemember = `INSERT INTO delivered (account_id, delivery_id, day, uidvalidity, uid, modseq)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id, delivery_id)
+		DO UPDATE SET day = $3, uidvalidity = $4, uid = $5, modseq = $6`
+)
+
+// delivered looks for an earlier delivery of the same id.
+func (t *tx) delivered(d *mailbox.Delivery, r *mailbox.Receipt) (bool, error) {
+	dest := []any{num(&r.UIDValidity), num(&r.UID), num(&r.ModSeq)}
+	found, err := t.one(queryDelivered, dest, int64(d.Account), d.DeliveryID, int64(d.Day-mailbox.DedupDays))
+	r.Duplicate = found
+	return found, err
+}
+
+func (t *tx) remember(d *mailbox.Delivery, r *mailbox.Receipt) error {
+	if d.DeliveryID == nil {
+		return nil
+	}
+	_, err := t.exec(queryRemember, int64(d.Account), d.DeliveryID, int64(d.Day),
+		int64(r.UIDValidity), int64(r.UID), int64(r.ModSeq))
+	return err
+}
+
+const (
+	queryAddMessage = `INSERT INTO message
+		(account_id, mailbox_id, uid, modseq, flags, stage, size, generation, day, saved, blob_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	queryAddSealed = `INSERT INTO sealed (account_id, mailbox_id, uid, key_ct, env_ct) VALUES ($1, $2, $3, $4, $5)`
+)
+
+func (t *tx) addMessage(id mailbox.AccountID, m *mailbox.Message) error {
+	_, err := t.exec(queryAddMessage, int64(id), int64(m.Mailbox), int64(m.UID), int64(m.ModSeq), int64(m.Flags),
+		int64(m.Stage), m.Size, int64(m.Generation), int64(m.Day), int64(m.Saved), m.Blob[:])
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(queryAddSealed, int64(id), int64(m.Mailbox), int64(m.UID), notNull(m.Key), notNull(m.Envelope))
+	return err
+}
+
+const (
+	queryAddBody     = `INSERT INTO body (account_id, blob_id, data) VALUES ($1, $2, $3)`
+	queryAddBodyFile = `INSERT INTO body_file (account_id, blob_id, size) VALUES ($1, $2, $3)`
+)
+
+func (t *tx) addBody(b *body) error {
+	if b.size > maxInline {
+		_, err := t.exec(queryAddBodyFile, int64(b.account), b.blob[:], b.size)
+		return err
+	}
+	_, err := t.exec(queryAddBody, int64(b.account), b.blob[:], notNull(b.data))
+	return err
+}
+
+const (
+	queryShare = `INSERT INTO shared (account_id, blob_id, extra) VALUES ($1, $2, 1)
+		ON CONFLICT (account_id, blob_id) DO UPDATE SET extra = shared.extra + 1`
+	queryUnshare      = `UPDATE shared SET extra = extra - 1 WHERE account_id = $1 AND blob_id = $2 AND extra > 1`
+	queryUnique       = `DELETE FROM shared WHERE account_id = $1 AND blob_id = $2`
+	queryDropBody     = `DELETE FROM body WHERE account_id = $1 AND blob_id = $2`
+	queryDropBodyFile = `DELETE FROM body_file WHERE account_id = $1 AND blob_id = $2`
+)
+
+// share notes that one more message has the body.
+func (t *tx) share(id mailbox.AccountID, blob seal.BlobID) error {
+	_, err := t.exec(queryShare, int64(id), blob[:])
+	return err
+}
+
+// releaseBody notes that one message less has the body, and removes it with the
+// last one.
+func (t *tx) releaseBody(id mailbox.AccountID, blob seal.BlobID) error {
+	for _, query := range []string{queryUnshare, queryUnique, queryDropBody} {
+		if n, err := t.exec(query, int64(id), blob[:]); err != nil || n > 0 {
+			return err
+		}
+	}
+	n, err := t.exec(queryDropBodyFile, int64(id), blob[:])
+	if err == nil && n > 0 {
+		t.removeFile(blob)
+	}
+	return err
+}

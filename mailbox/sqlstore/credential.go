@@ -1,0 +1,70 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/restante/restante/mailbox"
+)
+
+const (
+	queryCredentials = `SELECT credential_id, kind, selector, kdf, verifier, wrapped, label_ct, created
+		FROM credential WHERE account_id = $1 ORDER BY created, credential_id`
+	queryNewCredential = `INSERT INTO credential
+		(account_id, credential_id, kind, selector, kdf, verifier, wrapped, label_ct, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+	queryDropCredential = `DELETE FROM credential WHERE account_id = $1 AND credential_id = $2`
+	queryReplaceKey     = `UPDATE account_key SET generation = $1, public = $2
+		WHERE account_id = $3 AND generation = $1 - 1`
+)
+
+// Credentials implements mailbox.Store.
+func (s *Store) Credentials(ctx context.Context, id mailbox.AccountID) ([]mailbox.Credential, error) {
+	var list []mailbox.Credential
+	var c mailbox.Credential
+	dest := []any{num(&c.ID), num(&c.Kind), &c.Selector, &c.KDF, &c.Verifier, &c.Wrapped, &c.Label, num(&c.Created)}
+	err := s.readOne(ctx, "list credentials", func(q querier) error {
+		return q.each(queryCredentials, dest, func() error {
+			list = append(list, c)
+			return nil
+		}, int64(id))
+	})
+	return list, err
+}
+
+// ReplaceCredentials implements mailbox.Store.
+func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, drop []mailbox.CredentialID, add []mailbox.Credential, key *mailbox.AccountKey) error {
+	return s.write(ctx, "replace credentials", func(t *tx) error {
+		if err := t.touch(id); err != nil {
+			return err
+		}
+		for _, c := range drop {
+			if err := changed(mailbox.ErrGone)(t.exec(queryDropCredential, int64(id), int64(c))); err != nil {
+				return err
+			}
+		}
+		for _, c := range add {
+			if err := t.addCredential(id, c); err != nil {
+				return err
+			}
+		}
+		if key == nil {
+			return nil
+		}
+		return changed(mailbox.ErrGone)(t.exec(queryReplaceKey, int64(key.Generation), notNull(key.Public), int64(id)))
+	})
+}
+
+func (t *tx) addCredential(id mailbox.AccountID, c mailbox.Credential) error {
+	return changed(mailbox.ErrExists)(t.exec(queryNewCredential, int64(id), int64(c.ID), int64(c.Kind), c.Selector,
+		notNull(c.KDF), notNull(c.Verifier), notNull(c.Wrapped), notNull(c.Label), int64(c.Created)))
+}
+
+// changed makes an outcome of a statement that changed no row.
+func changed(outcome error) func(int64, error) error {
+	return func(n int64, err error) error {
+		if err == nil && n == 0 {
+			return outcome
+		}
+		return err
+	}
+}

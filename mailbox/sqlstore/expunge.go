@@ -1,0 +1,115 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/restante/restante/mailbox"
+)
+
+// Expunge implements mailbox.Store.
+func (s *Store) Expunge(ctx context.Context, id mailbox.AccountID, mbox mailbox.MailboxID, set []mailbox.UIDRange, all bool) (mailbox.Expunged, error) {
+	var res mailbox.Expunged
+	err := s.write(ctx, "expunge", func(t *tx) error {
+		m, err := t.mailbox(id, mbox)
+		if err != nil {
+			return err
+		}
+		res = mailbox.Expunged{ModSeq: m.HighestModSeq}
+		es, err := t.entries(id, mbox, set)
+		if err != nil {
+			return err
+		}
+		if es = doomed(es, all); len(es) == 0 {
+			return nil
+		}
+		for i := range es {
+			res.UIDs = append(res.UIDs, es[i].UID)
+		}
+		res.ModSeq, err = t.expunge(id, mbox, es)
+		return err
+	})
+	if err != nil {
+		return mailbox.Expunged{}, err
+	}
+	return res, nil
+}
+
+// doomed returns those that an expunge takes.
+func doomed(es []entry, all bool) []entry {
+	if all {
+		return es
+	}
+	kept := es[:0]
+	for _, e := range es {
+		if e.Flags&mailbox.Deleted != 0 {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// expunge deletes messages with their bodies, and remembers that they vanished.
+func (t *tx) expunge(id mailbox.AccountID, mbox mailbox.MailboxID, es []entry) (mailbox.ModSeq, error) {
+	if err := t.releaseAll(id, es); err != nil {
+		return 0, err
+	}
+	if err := t.refund(id, es); err != nil {
+		return 0, err
+	}
+	return t.vanish(id, mbox, es)
+}
+
+const queryVanish = `INSERT INTO expunged (account_id, mailbox_id, modseq, uid_low, uid_high) VALUES ($1, $2, $3, $4, $5)`
+
+// vanish deletes the rows of messages, keeps their UIDs for VANISHED, and counts
+// them off the mailbox. The bodies may live on in another mailbox.
+func (t *tx) vanish(id mailbox.AccountID, mbox mailbox.MailboxID, es []entry) (mailbox.ModSeq, error) {
+	modseq, err := t.withdraw(id, mbox, es)
+	if err != nil {
+		return 0, err
+	}
+	set := rangesOf(es)
+	if err := t.dropRows(id, mbox, set); err != nil {
+		return 0, err
+	}
+	for _, r := range set {
+		if _, err := t.exec(queryVanish, int64(id), int64(mbox), int64(modseq), int64(r.Low), int64(r.High)); err != nil {
+			return 0, err
+		}
+	}
+	return modseq, t.touch(id)
+}
+
+// dropMessages deletes messages with their bodies, and leaves the counters.
+func (t *tx) dropMessages(id mailbox.AccountID, mbox mailbox.MailboxID, es []entry) error {
+	if err := t.releaseAll(id, es); err != nil {
+		return err
+	}
+	return t.dropRows(id, mbox, rangesOf(es))
+}
+
+func (t *tx) releaseAll(id mailbox.AccountID, es []entry) error {
+	for i := range es {
+		if err := t.releaseBody(id, es[i].blob); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	queryDropSealed   = `DELETE FROM sealed WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
+	queryDropMessages = `DELETE FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
+)
+
+// dropRows deletes the rows of every message in a set.
+func (t *tx) dropRows(id mailbox.AccountID, mbox mailbox.MailboxID, set []mailbox.UIDRange) error {
+	for _, r := range set {
+		for _, query := range []string{queryDropSealed, queryDropMessages} {
+			if _, err := t.exec(query, int64(id), int64(mbox), int64(r.Low), int64(r.High)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

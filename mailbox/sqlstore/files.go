@@ -1,0 +1,105 @@
+package sqlstore
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// bodyFiles keeps large bodies: the file of a body has the blob's name, in one
+// of 256 folders by its first byte. While it is written the name has a suffix.
+type bodyFiles struct {
+	dir     string
+	folders [256]folder
+}
+
+// folder is made, durably, when the first body needs it.
+type folder struct {
+	mu   sync.Mutex
+	made bool
+}
+
+const unfinished = ".new"
+
+func openBodyFiles(dir string) (*bodyFiles, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &bodyFiles{dir: dir}, syncDir(filepath.Dir(dir))
+}
+
+func (b *bodyFiles) folder(blob seal.BlobID) string {
+	return filepath.Join(b.dir, blob.String()[:2])
+}
+
+func (b *bodyFiles) path(blob seal.BlobID) string {
+	return filepath.Join(b.folder(blob), blob.String())
+}
+
+// create begins a file.
+func (b *bodyFiles) create(blob seal.BlobID) (*os.File, error) {
+	if err := b.makeFolder(blob); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(b.path(blob)+unfinished, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+}
+
+// makeFolder returns when the folder's own name is durable, whoever made it.
+func (b *bodyFiles) makeFolder(blob seal.BlobID) error {
+	f := &b.folders[blob[0]]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.made {
+		return nil
+	}
+	if err := os.Mkdir(b.folder(blob), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(b.dir); err != nil {
+		return err
+	}
+	f.made = true
+	return nil
+}
+
+// commit makes a file's bytes durable, then its name.
+func (b *bodyFiles) commit(f *os.File, blob seal.BlobID) error {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	path := b.path(blob)
+	if err := os.Rename(path+unfinished, path); err != nil {
+		return err
+	}
+	return syncDir(b.folder(blob))
+}
+
+func (b *bodyFiles) open(blob seal.BlobID) (fileBody, error) {
+	f, err := os.Open(b.path(blob))
+	if err != nil {
+		return fileBody{}, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return fileBody{}, errors.Join(err, f.Close())
+	}
+	return fileBody{f, info.Size()}, nil
+}
+
+// remove removes files that no row names any more. One that can't be removed is
+// left to the sweep.
+func (b *bodyFiles) remove(blobs []seal.BlobID) {
+	for _, blob := range blobs {
+		os.Remove(b.path(blob))
+	}
+}
+
+// removeBoth removes a file whether it was finished or not.
+func (b *bodyFiles) removeBoth(blob seal.BlobID) {
+	os.Remove(b.path(blob) + unfinished)
+	os.Remove(b.path(blob))
+}

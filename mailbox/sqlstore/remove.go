@@ -1,0 +1,52 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// removeAccount empties the tables of an account, those that refer to others
+// first.
+var removeAccount = []string{
+	`DELETE FROM sealed WHERE account_id = $1`,
+	`DELETE FROM message WHERE account_id = $1`,
+	`DELETE FROM expunged WHERE account_id = $1`,
+	`DELETE FROM shared WHERE account_id = $1`,
+	`DELETE FROM body WHERE account_id = $1`,
+	`DELETE FROM body_file WHERE account_id = $1`,
+	`DELETE FROM delivered WHERE account_id = $1`,
+	`DELETE FROM keyword WHERE account_id = $1`,
+	`DELETE FROM subscription WHERE account_id = $1`,
+	`DELETE FROM mailbox WHERE account_id = $1`,
+	`DELETE FROM credential WHERE account_id = $1`,
+	`DELETE FROM address WHERE account_id = $1`,
+	`DELETE FROM account_key WHERE account_id = $1`,
+	`DELETE FROM account WHERE account_id = $1`,
+}
+
+const queryBodyFiles = `SELECT blob_id FROM body_file WHERE account_id = $1`
+
+// RemoveAccount implements mailbox.Store.
+func (s *Store) RemoveAccount(ctx context.Context, id mailbox.AccountID) error {
+	return s.write(ctx, "remove account", func(t *tx) error {
+		if err := t.touch(id); err != nil {
+			return err
+		}
+		var blob seal.BlobID
+		err := t.each(queryBodyFiles, []any{blobColumn{&blob}}, func() error {
+			t.removeFile(blob)
+			return nil
+		}, int64(id))
+		if err != nil {
+			return err
+		}
+		for _, query := range removeAccount {
+			if _, err := t.exec(query, int64(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,54 @@
+package sqlstore
+
+import (
+	"database/sql"
+
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// integer is what the contract's numbers are made of. None is ever negative.
+type integer interface {
+	~int | ~int32 | ~int64 | ~uint32 | ~uint64
+}
+
+// number scans a column into a number of the contract and refuses a value that
+// the type can't hold. Of damaged rows it makes errors, not other numbers.
+type number[T integer] struct{ p *T }
+
+func num[T integer](p *T) sql.Scanner { return number[T]{p} }
+
+// Scan implements sql.Scanner.
+func (n number[T]) Scan(src any) error {
+	v, ok := src.(int64)
+	if !ok || v < 0 || int64(T(v)) != v {
+		return damaged("a column holds %T where a small number belongs", src)
+	}
+	*n.p = T(v)
+	return nil
+}
+
+// blobColumn scans a column into a blob's identifier.
+type blobColumn struct{ p *seal.BlobID }
+
+// Scan implements sql.Scanner.
+func (b blobColumn) Scan(src any) error {
+	v, ok := src.([]byte)
+	if !ok || len(v) != len(b.p) {
+		return damaged("a column holds no blob identifier")
+	}
+	copy(b.p[:], v)
+	return nil
+}
+
+// macColumn scans a column into an address's MAC.
+type macColumn struct{ p *seal.AddressMAC }
+
+// Scan implements sql.Scanner.
+func (m macColumn) Scan(src any) error {
+	v, ok := src.([]byte)
+	if !ok || len(v) != len(m.p) {
+		return damaged("a column holds no address MAC")
+	}
+	copy(m.p[:], v)
+	return nil
+}

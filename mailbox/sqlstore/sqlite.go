@@ -1,0 +1,153 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/restante/restante/mailbox"
+)
+
+// Everything that is SQLite's own stands in this file, the two drivers, and the
+// schema.
+
+// sqlBegin takes the write lock at once: there is no second writer to wait for,
+// and a lock taken halfway can fail halfway.
+const sqlBegin = "BEGIN IMMEDIATE"
+
+// sqlSnapshot begins a read transaction.
+const sqlSnapshot = "BEGIN DEFERRED"
+
+// queryHasMeta tells an empty database from one that was made.
+const queryHasMeta = `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'`
+
+var (
+	// commonPragmas hold on every connection.
+	commonPragmas = []string{
+		"PRAGMA busy_timeout = 10000",
+		"PRAGMA foreign_keys = ON",
+		"PRAGMA trusted_schema = OFF",
+		"PRAGMA temp_store = MEMORY",
+	}
+
+	// writerPragmas: an answered request survives a power cut (WAL, FULL), and
+	// what was deleted is overwritten (secure_delete), since an old key row
+	// together with an old password opens a message. The page size counts for a
+	// new file only. The WAL is moved into the file at 1000 pages: with more, the
+	// longest delivery takes several times as long.
+	writerPragmas = append([]string{
+		"PRAGMA page_size = 4096",
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = FULL",
+		"PRAGMA secure_delete = ON",
+		"PRAGMA wal_autocheckpoint = 1000",
+		"PRAGMA cache_size = -16384",
+	}, commonPragmas...)
+
+	readerPragmas = append([]string{
+		"PRAGMA query_only = ON",
+	}, commonPragmas...)
+)
+
+// The primary result codes that mean something to callers
+// (sqlite.org/rescode.html).
+const (
+	sqliteBusy    = 5
+	sqliteLocked  = 6
+	sqliteNoMem   = 7
+	sqliteCorrupt = 11
+	sqliteFull    = 13
+	sqliteNotADB  = 26
+)
+
+// sqliteOutcome returns the outcome of the contract that err stands for, or nil.
+func sqliteOutcome(err error) error {
+	code, ok := driverCode(err)
+	if !ok {
+		return nil
+	}
+	switch code & 0xff {
+	case sqliteBusy, sqliteLocked, sqliteNoMem:
+		return mailbox.ErrBusy
+	case sqliteFull:
+		return mailbox.ErrFull
+	case sqliteCorrupt, sqliteNotADB:
+		return mailbox.ErrCorrupt
+	}
+	return nil
+}
+
+// connector opens connections with the same pragmas whatever the driver.
+type connector struct {
+	dsn     string
+	pragmas []string
+}
+
+var _ driver.Connector = connector{}
+
+func newConnector(path, mode string, pragmas []string) connector {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: "mode=" + mode}
+	return connector{u.String(), pragmas}
+}
+
+// Connect implements driver.Connector.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := sqliteDriver().Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range c.pragmas {
+		if _, err := conn.(driver.ExecerContext).ExecContext(ctx, p, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", p, err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// Driver implements driver.Connector.
+func (c connector) Driver() driver.Driver { return sqliteDriver() }
+
+// openSQLite opens the database behind one or more connections.
+func openSQLite(path, mode string, pragmas []string, conns int) *sql.DB {
+	db := sql.OpenDB(newConnector(path, mode, pragmas))
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db
+}
+
+// makeFile makes the database file, readable by nobody else, with its folder.
+// SQLite gives its other files the same mode.
+func makeFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Chmod(0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
+}
+
+const queryIntegrity = `PRAGMA integrity_check`
+
+// checkEngine has SQLite look over its own file.
+func (q querier) checkEngine() error {
+	var found []error
+	var line string
+	err := q.each(queryIntegrity, []any{&line}, func() error {
+		if line != "ok" {
+			found = append(found, damaged("%s", line))
+		}
+		return nil
+	})
+	return errors.Join(append(found, err)...)
+}

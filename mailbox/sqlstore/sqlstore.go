@@ -1,0 +1,214 @@
+// Package sqlstore keeps the mail: it fulfils the contract mailbox.Store on
+// SQLite.
+//
+// One goroutine writes. Requests queue for it, and all that wait go into one
+// transaction, each behind a savepoint of its own, so that sixty senders share
+// one wait for the disk and none of them can spoil it for the others (writer.go).
+// Readers have connections of their own, read the last committed state, and
+// never wait for the writer.
+//
+// A request is answered after COMMIT with synchronous=FULL: what was answered
+// survives a power cut. Bodies over 64 KiB are files; such a file is synced and
+// named, and its folder synced, before the row that names it exists, and is
+// removed after the commit that drops the last reference. Files that a crash
+// left over are swept up.
+//
+// The text of each query stands once, beside the method that uses it, and is
+// the same for every dialect; what differs stands in sqlite.go. Placeholders are
+// numbered in the order they first appear, since that is how the drivers bind.
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// Options says where a store is and how it works.
+type Options struct {
+	// Path is the SQLite file. It is made with its folder if missing.
+	Path string
+
+	// BodyDir is the folder of the bodies too large for the database.
+	// The default is "bodies" beside the file.
+	BodyDir string
+
+	// KeyCheck returns what the relay key makes of the store's identity
+	// (seal.RelayKey.Check). The first Open keeps it; a later one with another
+	// key fails with ErrWrongKey.
+	KeyCheck func(seal.StoreID) seal.KeyCheck
+
+	// Log takes what an operator must know. nil discards it.
+	Log *slog.Logger
+
+	// Now is the clock, time.Now by default.
+	Now func() time.Time
+
+	// Readers is how many reads run at once; the default is 8. Each may cost
+	// 2 MiB of cache.
+	Readers int
+
+	// TxTimeout bounds one transaction of the writer; the default is 30 s. A
+	// request that meets it is undone and fails with mailbox.ErrBusy.
+	TxTimeout time.Duration
+
+	// SweepEvery is the time between two sweeps of leftovers; the default is an
+	// hour. The first one runs at Open.
+	SweepEvery time.Duration
+
+	// CheckOnClose makes Close return what CheckConsistency finds. For tests.
+	CheckOnClose bool
+
+	// maxBatch bounds the requests of one transaction. Benchmarks set it to 1.
+	maxBatch int
+}
+
+func (o *Options) setDefaults() error {
+	if o.Path == "" {
+		return errors.New("no path given")
+	}
+	if o.KeyCheck == nil {
+		return errors.New("no key check given: without one, a relay with another key would write to the store")
+	}
+	if o.BodyDir == "" {
+		o.BodyDir = filepath.Join(filepath.Dir(o.Path), "bodies")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Readers <= 0 {
+		o.Readers = 8
+	}
+	if o.TxTimeout <= 0 {
+		o.TxTimeout = 30 * time.Second
+	}
+	if o.SweepEvery <= 0 {
+		o.SweepEvery = time.Hour
+	}
+	if o.maxBatch <= 0 {
+		o.maxBatch = 256
+	}
+	return nil
+}
+
+// Store is a mailbox.Store in an SQLite file. Only one process can have it open.
+type Store struct {
+	opts    Options
+	id      seal.StoreID
+	lock    *processLock
+	files   *bodyFiles
+	readers *readerPool
+	writer  *writer
+	watch   watchers
+
+	// running is held for reading by each call and for writing by Close.
+	running sync.RWMutex
+	closed  bool
+
+	stopSweeper func()
+}
+
+var _ mailbox.Store = (*Store)(nil)
+
+// Open opens a store and makes it if there is none. Errors: ErrLocked,
+// ErrWrongKey, ErrNewer.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if err := o.setDefaults(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := &Store{opts: o, stopSweeper: func() {}}
+	if err := s.open(ctx); err != nil {
+		s.release()
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	go s.writer.loop()
+	s.startSweeper()
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	if err := makeFile(s.opts.Path); err != nil {
+		return err
+	}
+	var err error
+	if s.lock, err = lockFile(s.opts.Path + ".lock"); err != nil {
+		return err
+	}
+	if s.files, err = openBodyFiles(s.opts.BodyDir); err != nil {
+		return err
+	}
+	if s.writer, err = openWriter(ctx, s); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.writer.on.conn, migrations); err != nil {
+		return err
+	}
+	if s.id, err = identify(ctx, s.writer.on.conn, s.opts.KeyCheck); err != nil {
+		return err
+	}
+	s.readers = newReaderPool(s.opts.Path, s.opts.Readers)
+	return nil
+}
+
+// release gives back whatever open took.
+func (s *Store) release() error {
+	var errs []error
+	if s.readers != nil {
+		errs = append(errs, s.readers.close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.release())
+	}
+	return errors.Join(errs...)
+}
+
+// ID implements mailbox.Store.
+func (s *Store) ID() seal.StoreID { return s.id }
+
+// Close implements mailbox.Store. Readers of bodies stay usable.
+func (s *Store) Close() error {
+	s.stopSweeper()
+	s.running.Lock()
+	defer s.running.Unlock()
+	if s.closed {
+		return mailbox.ErrClosed
+	}
+	s.closed = true
+	s.writer.stop()
+	var check error
+	if s.opts.CheckOnClose {
+		check = s.checkConsistency(context.Background())
+	}
+	if err := errors.Join(check, s.release()); err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// enter begins a call, which must call leave when it returned nil. Calls don't
+// nest: Close waiting between the two would stop both for ever.
+func (s *Store) enter() error {
+	s.running.RLock()
+	if s.closed {
+		s.running.RUnlock()
+		return mailbox.ErrClosed
+	}
+	return nil
+}
+
+func (s *Store) leave() { s.running.RUnlock() }
+
+func (s *Store) today() mailbox.Day { return mailbox.DayOf(s.opts.Now()) }

@@ -1,0 +1,215 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// orphanAge is how old a file without a row must be to be swept away. A
+// delivery that still has to commit is younger.
+const orphanAge = time.Hour
+
+// startSweeper sweeps now and then until Close.
+func (s *Store) startSweeper() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	s.stopSweeper = func() {
+		cancel()
+		<-ended
+	}
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(s.opts.SweepEvery)
+		defer tick.Stop()
+		for {
+			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+				s.opts.Log.Warn("sweep failed", "error", err)
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// Sweep removes what nothing needs any more: files of bodies that a crash left
+// without a row, and delivery ids past their time. Open starts it by itself at
+// once and then every Options.SweepEvery.
+func (s *Store) Sweep(ctx context.Context) error {
+	if err := s.sweepFiles(ctx); err != nil {
+		return err
+	}
+	return s.forgetDeliveries(ctx)
+}
+
+func (s *Store) sweepFiles(ctx context.Context) error {
+	folders, err := os.ReadDir(s.files.dir)
+	if err != nil {
+		return fmt.Errorf("sweep bodies: %w", withoutPath(err))
+	}
+	for _, f := range folders {
+		first, err := hex.DecodeString(f.Name())
+		if err != nil || len(first) != 1 || !f.IsDir() {
+			continue // not ours
+		}
+		if err := s.sweepFolder(ctx, first[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepFolder lists a folder before it reads the rows: a file whose row comes in
+// between has a row, and one that comes later is not in the list.
+func (s *Store) sweepFolder(ctx context.Context, first byte) error {
+	folder := filepath.Join(s.files.dir, hex.EncodeToString([]byte{first}))
+	names, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("sweep bodies: %w", withoutPath(err))
+	}
+	rows, err := s.filesOf(ctx, first)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if rows[n.Name()] || !s.orphan(n) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(folder, n.Name())); err == nil {
+			s.opts.Log.Info("removed a leftover body")
+		}
+	}
+	return nil
+}
+
+// orphan reports whether a file that has no row is a body's, and old enough.
+func (s *Store) orphan(n fs.DirEntry) bool {
+	blob, err := hex.DecodeString(strings.TrimSuffix(n.Name(), unfinished))
+	if err != nil || len(blob) != len(seal.BlobID{}) {
+		return false
+	}
+	info, err := n.Info()
+	return err == nil && s.opts.Now().Sub(info.ModTime()) > orphanAge
+}
+
+const queryFilesOf = `SELECT blob_id FROM body_file WHERE blob_id BETWEEN $1 AND $2`
+
+// filesOf returns the names of the files that have rows, of one folder.
+func (s *Store) filesOf(ctx context.Context, first byte) (map[string]bool, error) {
+	low, high := seal.BlobID{first}, seal.BlobID{first}
+	for i := range high[1:] {
+		high[1+i] = 0xff
+	}
+	names := make(map[string]bool)
+	var blob seal.BlobID
+	err := s.readOne(ctx, "sweep bodies", func(q querier) error {
+		return q.each(queryFilesOf, []any{blobColumn{&blob}}, func() error {
+			names[blob.String()] = true
+			return nil
+		}, low[:], high[:])
+	})
+	return names, err
+}
+
+const (
+	queryOldDeliveries = `SELECT account_id, delivery_id FROM delivered WHERE day <= $1 LIMIT 500`
+	queryForget        = `DELETE FROM delivered WHERE account_id = $1 AND delivery_id = $2 AND day <= $3`
+)
+
+// forgetDeliveries deletes old delivery ids, some at a time so that nobody waits
+// long for the writer. A reader finds them: there is no index by day, since each
+// delivery would pay for it.
+func (s *Store) forgetDeliveries(ctx context.Context) error {
+	last := s.today() - mailbox.DedupDays
+	for {
+		old, err := s.oldDeliveries(ctx, last)
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		err = s.write(ctx, "forget deliveries", func(t *tx) error {
+			for _, d := range old {
+				if _, err := t.exec(queryForget, int64(d.Account), d.DeliveryID, int64(last)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) oldDeliveries(ctx context.Context, last mailbox.Day) ([]mailbox.Delivery, error) {
+	var old []mailbox.Delivery
+	var d mailbox.Delivery
+	err := s.readOne(ctx, "forget deliveries", func(q querier) error {
+		return q.each(queryOldDeliveries, []any{num(&d.Account), &d.DeliveryID}, func() error {
+			old = append(old, d)
+			return nil
+		}, int64(last))
+	})
+	return old, err
+}
+
+const (
+	queryLongMemories = `SELECT account_id, mailbox_id FROM expunged
+		GROUP BY account_id, mailbox_id HAVING count(*) > $1`
+	queryNthVanished = `SELECT modseq FROM expunged WHERE account_id = $1 AND mailbox_id = $2
+		ORDER BY modseq DESC LIMIT 1 OFFSET $3`
+	queryTrimVanished = `DELETE FROM expunged WHERE account_id = $1 AND mailbox_id = $2 AND modseq <= $3`
+	queryRaiseFloor   = `UPDATE mailbox SET vanish_floor = $1 WHERE account_id = $2 AND mailbox_id = $3`
+)
+
+// TrimVanished forgets the oldest expunges of each mailbox that remembers more
+// than keep ranges of UIDs, and raises its VanishFloor. A client whose knowledge
+// is older gets the whole list instead of the changes.
+func (s *Store) TrimVanished(ctx context.Context, keep int) error {
+	type place struct {
+		id   mailbox.AccountID
+		mbox mailbox.MailboxID
+	}
+	var long []place
+	var p place
+	err := s.readOne(ctx, "trim expunges", func(q querier) error {
+		return q.each(queryLongMemories, []any{num(&p.id), num(&p.mbox)}, func() error {
+			long = append(long, p)
+			return nil
+		}, keep)
+	})
+	for _, p := range long {
+		err = errors.Join(err, s.write(ctx, "trim expunges", func(t *tx) error {
+			return t.trimVanished(p.id, p.mbox, keep)
+		}))
+	}
+	return err
+}
+
+// trimVanished drops whole expunges only: of one that is cut in half, a client
+// would learn half.
+func (t *tx) trimVanished(id mailbox.AccountID, mbox mailbox.MailboxID, keep int) error {
+	var cut mailbox.ModSeq
+	found, err := t.one(queryNthVanished, []any{num(&cut)}, int64(id), int64(mbox), keep)
+	if err != nil || !found {
+		return err
+	}
+	if _, err := t.exec(queryTrimVanished, int64(id), int64(mbox), int64(cut)); err != nil {
+		return err
+	}
+	if _, err := t.exec(queryRaiseFloor, int64(cut), int64(id), int64(mbox)); err != nil {
+		return err
+	}
+	return t.touch(id)
+}

@@ -1,0 +1,98 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// tx is the writer's transaction, in the middle of one job.
+type tx struct {
+	querier
+	w     *writer
+	limit context.Context // ends when the transaction took too long
+	job   *job
+}
+
+// newTx makes a transaction that lasts until limit. The statements themselves
+// run under a context that never ends: each touches a few rows, and the driver
+// starts a goroutine for each statement that could be cancelled.
+func newTx(limit context.Context, w *writer) *tx {
+	return &tx{querier: querier{context.WithoutCancel(limit), w.on}, w: w, limit: limit}
+}
+
+// exec runs a statement unless the transaction has taken too long.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	if t.limit.Err() != nil {
+		return 0, errTooLong
+	}
+	return t.querier.exec(query, args...)
+}
+
+func (t *tx) begin() error {
+	_, err := t.querier.exec(sqlBegin)
+	return err
+}
+
+func (t *tx) save() error {
+	_, err := t.querier.exec("SAVEPOINT request")
+	return err
+}
+
+func (t *tx) free() error {
+	_, err := t.querier.exec("RELEASE request")
+	return err
+}
+
+func (t *tx) undo() error {
+	if _, err := t.querier.exec("ROLLBACK TO request"); err != nil {
+		return err
+	}
+	return t.free()
+}
+
+// rollback ends a transaction that failed. SQLite may have ended it already.
+func (t *tx) rollback() { t.querier.exec("ROLLBACK") }
+
+// commit returns ErrUnknown if it can't be told whether the transaction is
+// durable: what was written of it may be taken for whole after a crash. With a
+// full disk it is known that its last page is missing.
+func (t *tx) commit() error {
+	_, err := t.querier.exec("COMMIT")
+	if err == nil {
+		return nil
+	}
+	t.rollback()
+	if errors.Is(err, mailbox.ErrFull) || errors.Is(err, mailbox.ErrBusy) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", mailbox.ErrUnknown, err)
+}
+
+const queryTouch = `UPDATE account SET change = change + 1 WHERE account_id = $1`
+
+// touch notes a change of an account, or returns ErrNoAccount.
+func (t *tx) touch(id mailbox.AccountID) error {
+	n, err := t.exec(queryTouch, int64(id))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return mailbox.ErrNoAccount
+	}
+	t.hint(id)
+	return nil
+}
+
+// hint has watchers told of the account after the commit.
+func (t *tx) hint(id mailbox.AccountID) {
+	t.job.touched = append(t.job.touched, id)
+}
+
+// removeFile has a body file removed after the commit.
+func (t *tx) removeFile(blob seal.BlobID) {
+	t.job.removed = append(t.job.removed, blob)
+}
