@@ -52,7 +52,7 @@ var (
 	// says why in words for a person, is wrapped beside it.
 	ErrRefused = errors.New("mailbox: message refused")
 
-	// ErrGone: the message or its body is no longer there.
+	// ErrGone: the message, its body or the credential is no longer there.
 	ErrGone = errors.New("mailbox: message is gone")
 
 	// ErrFull: the disk is full. Nothing was changed.

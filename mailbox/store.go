@@ -13,8 +13,8 @@ import (
 // Each method is one transaction: it happens whole or not at all, and a method
 // that changed something returns nil only when the change would survive a power
 // cut. Cancelling ctx stops the waiting, not a change already begun: its outcome
-// is then unknown to this caller, and the error is ctx.Err(). A failed commit is
-// ErrUnknown.
+// is then unknown to this caller, the error is ctx.Err(), and what the call was
+// given must be left as it is. A failed commit is ErrUnknown.
 //
 // UIDs and mod-sequences are allotted in the transaction from the mailbox's own
 // row, so that nobody can see a UID before all smaller ones. Every change of an
@@ -70,7 +70,9 @@ type AccountStore interface {
 
 	// ReplaceCredentials removes the credentials in drop and adds those in
 	// add, at once. When keys is not nil it also replaces the account's key
-	// (a new generation): what is sealed to the old one stays as it is.
+	// (a new generation): what is sealed to the old one stays as it is. It
+	// returns ErrGone if one in drop is no longer there, or keys is not the next
+	// generation: somebody else was faster.
 	ReplaceCredentials(ctx context.Context, id AccountID, drop []CredentialID, add []Credential, keys *AccountKey) error
 }
 
@@ -84,7 +86,7 @@ type MailboxStore interface {
 	Mailbox(ctx context.Context, id AccountID, mbox MailboxID) (Mailbox, error)
 
 	// CreateMailbox returns ErrExists if the account has a mailbox with that
-	// name MAC, ErrLimit if it has max mailboxes already. The UIDVALIDITY is
+	// name MAC or special use, ErrLimit if it has max mailboxes already. The UIDVALIDITY is
 	// above that of every mailbox the account ever had, and at least
 	// m.UIDValidity.
 	CreateMailbox(ctx context.Context, id AccountID, m NewMailbox, max int) (Mailbox, error)
@@ -131,12 +133,16 @@ type MessageStore interface {
 	Accept(ctx context.Context, ds []Delivery) ([]Receipt, error)
 
 	// Changes returns what happened in a mailbox after since, as one
-	// consistent snapshot. since 0 gives all messages.
+	// consistent snapshot. since 0 gives all messages, and no Vanished.
 	Changes(ctx context.Context, id AccountID, mbox MailboxID, since ModSeq) (Changes, error)
 
 	// Messages returns the messages of the set that exist, ascending, at most
 	// limit of them.
 	Messages(ctx context.Context, id AccountID, mbox MailboxID, set []UIDRange, limit int) ([]Message, error)
+
+	// Unwrapped returns the messages at stage 0 whose UID is above after,
+	// ascending, at most limit of them. It costs little when there are none.
+	Unwrapped(ctx context.Context, id AccountID, mbox MailboxID, after UID, limit int) ([]Message, error)
 
 	// OpenBody returns ErrGone if there is no such body.
 	OpenBody(ctx context.Context, id AccountID, blob seal.BlobID) (BodyReader, error)
@@ -147,9 +153,11 @@ type MessageStore interface {
 
 	// Copy copies messages of one mailbox to another, or moves them, in order
 	// of UID. It calls reseal for each with its new place, inside the
-	// transaction: reseal must be quick and must not use the store. A message
-	// of the set that is gone is left out. Errors: ErrNoMailbox, ErrOverQuota,
-	// ErrFull.
+	// transaction: reseal must be quick and must not use the store. It may be
+	// called again for all of them, if the transaction is; it is not called once
+	// Copy has returned, for which Copy waits whatever ctx says. A message of the
+	// set that is gone is left out; an error of reseal undoes the whole. Errors:
+	// ErrNoMailbox, ErrOverQuota, ErrFull.
 	Copy(ctx context.Context, id AccountID, c CopyRequest, reseal Reseal) (CopyResult, error)
 
 	// Expunge deletes the messages of the set that carry Deleted, or all of

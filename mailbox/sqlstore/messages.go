@@ -14,6 +14,8 @@ const (
 		AND sealed.mailbox_id = message.mailbox_id AND sealed.uid = message.uid `
 	queryMessages = messageColumns + `WHERE message.account_id = $1 AND message.mailbox_id = $2
 		AND message.uid BETWEEN $3 AND $4 ORDER BY message.uid LIMIT $5`
+	queryUnwrapped = messageColumns + `WHERE message.account_id = $1 AND message.mailbox_id = $2
+		AND message.uid > $3 AND stage = 0 ORDER BY message.uid LIMIT $4`
 )
 
 func scanMessage(m *mailbox.Message) []any {
@@ -50,6 +52,22 @@ func (q querier) messages(id mailbox.AccountID, mbox mailbox.MailboxID, set []ma
 		if err != nil {
 			return nil, err
 		}
+	}
+	return list, nil
+}
+
+// Unwrapped implements mailbox.Store.
+func (s *Store) Unwrapped(ctx context.Context, id mailbox.AccountID, mbox mailbox.MailboxID, after mailbox.UID, limit int) ([]mailbox.Message, error) {
+	var list []mailbox.Message
+	m := mailbox.Message{Mailbox: mbox}
+	err := s.readOne(ctx, "read messages to wrap", func(q querier) error {
+		return q.each(queryUnwrapped, scanMessage(&m), func() error {
+			list = append(list, m)
+			return nil
+		}, int64(id), int64(mbox), int64(after), limit)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return list, nil
 }
