@@ -2,8 +2,13 @@ package mailbox
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // NewAccountOptions says how to make an account.
@@ -28,39 +33,178 @@ type AccountInfo struct {
 	Addresses []addr.Address // oldest first
 }
 
-// CreateAccount makes an account with INBOX and the default folders. Errors:
-// ErrExists if the address is taken, ErrBusy.
+// CreateAccount makes an account with INBOX and the default folders, all of them
+// subscribed. Errors: ErrExists if the address is taken, ErrBusy, and ErrName for
+// a password that reads like a generated secret.
 func (s *Service) CreateAccount(ctx context.Context, a addr.Address, o NewAccountOptions) (Created, error) {
-	panic("soon")
+	if s.closed() {
+		return Created{}, ErrClosed
+	}
+	root := seal.NewRoot()
+	defer root.Wipe()
+	id := AccountID(randomID())
+	c, credentials, err := s.newCredentials(ctx, s.owner(id, 1), &root, o.Password)
+	if err != nil {
+		return Created{}, err
+	}
+	quota := s.o.DefaultQuota
+	if o.Quota != nil {
+		quota = *o.Quota
+	}
+	keys := root.Keys(s.owner(id, 1))
+	boxes, err := s.newMailboxes(keys)
+	if err != nil {
+		return Created{}, err
+	}
+	err = s.store.CreateAccount(ctx, NewAccount{
+		ID: id, Key: AccountKey{Public: root.PrivateKey().PublicKey().Bytes(), Generation: 1}, Quota: quota,
+		Address: s.directoryEntry(id, a), Credentials: credentials,
+		Inbox: boxes[0], Mailboxes: boxes[1:], Created: DayOf(s.now()),
+	})
+	if err != nil {
+		return Created{}, fmt.Errorf("create account: %w", err)
+	}
+	c.Account, c.Address = id, a
+	return c, s.subscribeAll(ctx, id, boxes)
+}
+
+// newCredentials makes the two credentials of an account: the secret or password,
+// and the recovery code.
+func (s *Service) newCredentials(ctx context.Context, owner seal.Owner, root *seal.Root, password string) (Created, []Credential, error) {
+	main, secret, err := s.newCredential(ctx, MainSecret, owner, root, password)
+	if err != nil {
+		return Created{}, nil, err
+	}
+	for {
+		recovery, code, err := s.newCredential(ctx, RecoveryCode, owner, root, "")
+		if err != nil {
+			return Created{}, nil, err
+		}
+		if recovery.Selector != main.Selector {
+			return Created{Secret: secret, Recovery: code}, []Credential{main, recovery}, nil
+		}
+	}
+}
+
+// newMailboxes returns INBOX and the default folders.
+func (s *Service) newMailboxes(keys *seal.Keys) ([]NewMailbox, error) {
+	boxes := []NewMailbox{s.newMailbox(keys, inboxName, NoUse)}
+	for _, f := range s.o.Folders {
+		name, err := cleanName(f.Name)
+		if err != nil || name == inboxName {
+			return nil, fmt.Errorf("default folder %q: %w", f.Name, ErrName)
+		}
+		boxes = append(boxes, s.newMailbox(keys, name, f.Use))
+	}
+	return boxes, nil
+}
+
+func (s *Service) newMailbox(keys *seal.Keys, name string, use SpecialUse) NewMailbox {
+	// RFC 9051, 2.3.1.1 suggests the time for UIDVALIDITY.
+	return NewMailbox{Name: sealName(keys, name), Use: use, UIDValidity: uint32(s.now().Unix())}
+}
+
+// subscribeAll subscribes the mailboxes an account is made with: clients that
+// list only subscriptions would show nothing else.
+func (s *Service) subscribeAll(ctx context.Context, id AccountID, boxes []NewMailbox) error {
+	for _, b := range boxes {
+		if err := s.store.SetSubscription(ctx, id, b.Name, true, s.o.Limits.Subscriptions); err != nil {
+			return fmt.Errorf("subscribe default folders: %w", err)
+		}
+	}
+	return nil
 }
 
 // Accounts calls f for each account, in order of id.
-func (s *Service) Accounts(ctx context.Context, f func(AccountInfo) error) error { panic("soon") }
+func (s *Service) Accounts(ctx context.Context, f func(AccountInfo) error) error {
+	if s.closed() {
+		return ErrClosed
+	}
+	return s.store.Accounts(ctx, func(a Account) error {
+		info, err := s.info(ctx, a)
+		if err != nil {
+			return err
+		}
+		return f(info)
+	})
+}
 
 // FindAccount finds an account by address, by local part at the primary domain,
 // or by short id, in this order; else ErrNoAccount.
-func (s *Service) FindAccount(ctx context.Context, ref string) (AccountInfo, error) { panic("soon") }
-
-// SetState enables or disables an account. Disabling ends its sessions.
-func (s *Service) SetState(ctx context.Context, id AccountID, state AccountState) error {
-	panic("soon")
+func (s *Service) FindAccount(ctx context.Context, ref string) (AccountInfo, error) {
+	if s.closed() {
+		return AccountInfo{}, ErrClosed
+	}
+	row, err := s.find(ctx, ref)
+	if err != nil {
+		return AccountInfo{}, fmt.Errorf("find account: %w", err)
+	}
+	return s.info(ctx, row)
 }
 
-// RemoveAccount deletes an account and everything it owns, and ends its sessions.
-func (s *Service) RemoveAccount(ctx context.Context, id AccountID) error { panic("soon") }
-
-// SetPassword sets a new password, which the old one or the recovery code
-// proves the right to; "" generates a secret. It returns the new secret. The
-// old one is of no use from then on, and sessions that it opened end. Errors:
-// ErrAuth, ErrBusy, ErrNoAccount.
-func (s *Service) SetPassword(ctx context.Context, id AccountID, oldOrRecovery, password string) (secret string, err error) {
-	panic("soon")
+func (s *Service) find(ctx context.Context, ref string) (Account, error) {
+	if a, err := s.userAddress(ref); err == nil {
+		row, err := s.store.Lookup(ctx, s.key.AddressMAC(a.Key()))
+		if !errors.Is(err, ErrNoAccount) {
+			return row, err
+		}
+	}
+	id, err := ParseAccountID(ref)
+	if err != nil {
+		return Account{}, err
+	}
+	return s.store.Account(ctx, id)
 }
 
-// ResetAccount gives an account new keys and a new password ("" generates a
-// secret) when both the old one and the recovery code are lost. What is sealed
-// to the old keys can't be read by anyone any more: it is deleted, and
-// unreadable says how many messages that were.
-func (s *Service) ResetAccount(ctx context.Context, id AccountID, password string) (c Created, unreadable int64, err error) {
-	panic("soon")
+// userAddress reads a user name: an address, or a local part at the primary
+// domain.
+func (s *Service) userAddress(user string) (addr.Address, error) {
+	if !strings.Contains(user, "@") {
+		user += "@" + s.o.Domain
+	}
+	return addr.Parse(user)
+}
+
+func (s *Service) info(ctx context.Context, a Account) (AccountInfo, error) {
+	addresses, err := s.addresses(ctx, a.ID)
+	return AccountInfo{Account: a, Addresses: addresses}, err
+}
+
+func (s *Service) addresses(ctx context.Context, id AccountID) ([]addr.Address, error) {
+	rows, err := s.store.Addresses(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	list := make([]addr.Address, 0, len(rows))
+	for _, row := range rows {
+		a, err := s.openEntry(id, row)
+		if err != nil {
+			return nil, fmt.Errorf("%w: directory entry %x of account %s: %w", ErrCorrupt, row.MAC, id, err)
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// A directory entry holds, inside its seal, the account's number (big-endian) and
+// the address: enough to make the directory anew under another relay key.
+func (s *Service) directoryEntry(id AccountID, a addr.Address) Address {
+	mac := s.key.AddressMAC(a.Key())
+	content := append(binary.BigEndian.AppendUint64(nil, uint64(id)), a.String()...)
+	return Address{MAC: mac, Entry: s.key.Seal(seal.Directory, mac[:], content)}
+}
+
+func (s *Service) openEntry(id AccountID, row Address) (addr.Address, error) {
+	content, err := s.key.Open(seal.Directory, row.MAC[:], row.Entry)
+	if err != nil {
+		return addr.Address{}, err
+	}
+	if len(content) < 8 || AccountID(binary.BigEndian.Uint64(content)) != id {
+		return addr.Address{}, errors.New("it belongs to another account")
+	}
+	return addr.Parse(string(content[8:]))
+}
+
+func (s *Service) owner(id AccountID, generation uint32) seal.Owner {
+	return seal.Owner{Store: s.store.ID(), Account: int64(id), Generation: generation}
 }

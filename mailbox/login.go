@@ -2,7 +2,11 @@ package mailbox
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // Peer is an opaque token of the network a client is in. Failures are counted by
@@ -24,5 +28,105 @@ func (Login) LogValue() slog.Value { return slog.StringValue("[login]") }
 // Errors: ErrAuth for unknown users and wrong secrets alike, after the same work;
 // ErrDisabled, only with the right secret; ErrBusy, when too many passwords are
 // being checked; ErrThrottled, when too many failing logins wait already. After
-// some failures each further try is delayed, by up to 15 s.
-func (s *Service) Login(ctx context.Context, l Login) (*Session, error) { panic("soon") }
+// some failures each further try is delayed, by up to 15 s. A login that was good
+// a moment ago, and whose account has sessions, costs next to nothing and is not
+// delayed.
+func (s *Service) Login(ctx context.Context, l Login) (*Session, error) {
+	if s.closed() {
+		return nil, ErrClosed
+	}
+	t := s.newTry(l)
+	if x, err := s.loginAgain(ctx, t); x != nil || err != nil {
+		return x, err
+	}
+	if err := s.throttle.wait(ctx, t.keys...); err != nil {
+		return nil, err
+	}
+	x, err := s.loginNow(ctx, t)
+	s.throttle.count(err, t.keys...)
+	return x, err
+}
+
+// try is a login as it is looked at.
+type try struct {
+	mac   seal.AddressMAC
+	proof proof
+	token loginToken
+	keys  []string // for the throttle
+}
+
+func (s *Service) newTry(l Login) *try {
+	key := l.User
+	if a, err := s.userAddress(l.User); err == nil {
+		key = a.Key()
+	} // else it is nobody's address, and goes the way of one that is unknown
+	t := &try{mac: s.key.AddressMAC(key), proof: newProof(l.Secret)}
+	t.token = s.ring.token(t.mac, l.Secret)
+	t.keys = []string{throttleKey("login", string(t.mac[:]), t.proof.credential())}
+	if l.Peer != "" {
+		t.keys = append(t.keys, peerKey(l.Peer))
+	}
+	return t
+}
+
+// loginNow checks the secret.
+func (s *Service) loginNow(ctx context.Context, t *try) (*Session, error) {
+	row, err := s.lookUp(ctx, t.mac)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	rows, err := s.store.Credentials(ctx, row.ID)
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	owner := s.owner(row.ID, row.Key.Generation)
+	c, root, err := s.unlock(ctx, owner, rows, &t.proof, MainSecret, ChosenPassword, DeviceSecret)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	defer root.Wipe()
+	if row.State != Active {
+		return nil, ErrDisabled
+	}
+	return s.ring.open(s, owner, &root, c, t.token)
+}
+
+// lookUp finds an account by address. For an unknown address it returns a row that
+// has no credentials, so that all that follows takes its course.
+func (s *Service) lookUp(ctx context.Context, mac seal.AddressMAC) (Account, error) {
+	row, err := s.store.Lookup(ctx, mac)
+	if errors.Is(err, ErrNoAccount) {
+		return Account{}, nil
+	}
+	return row, err
+}
+
+// loginAgain opens a session from the root that other sessions of the account hold
+// already. It returns nil if there is none, or this secret was not seen before.
+func (s *Service) loginAgain(ctx context.Context, t *try) (*Session, error) {
+	own, known := s.ring.find(t.token)
+	if own == nil {
+		return nil, nil
+	}
+	row, rows, err := s.credentialsOf(ctx, own.id)
+	if errors.Is(err, ErrNoAccount) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	if row.State != Active || row.Key.Generation != own.sealer.Generation || !known.among(rows) {
+		return nil, nil
+	}
+	return s.ring.join(own, known), nil
+}
+
+// credentialsOf reads an account and its credentials.
+func (s *Service) credentialsOf(ctx context.Context, id AccountID) (Account, []Credential, error) {
+	row, err := s.store.Account(ctx, id)
+	if err != nil {
+		return Account{}, nil, err
+	}
+	rows, err := s.store.Credentials(ctx, id)
+	return row, rows, err
+}

@@ -2,8 +2,12 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"math"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/restante/restante/mailbox/seal"
@@ -88,14 +92,98 @@ type Service struct {
 	key   *seal.RelayKey
 	log   *slog.Logger
 	now   func() time.Time
+
+	spoolMemory, spoolDisk *budget
+	stretch                *turnstile
+	rewraps                *turnstile
+	throttle               *throttle
+	ring                   *keyring
+	idleTables             atomic.Int64
+
+	done   context.Context // ends with the service
+	cancel context.CancelFunc
+	unhook func()
+	workMu sync.Mutex // held while work begins
+	work   sync.WaitGroup
 }
 
 // New returns a Service above o.Store. The Store stays the caller's: it is
 // closed after the Service.
 func New(o Options) (*Service, error) {
-	panic("soon")
+	if o.Store == nil || o.Key == nil || o.Domain == "" {
+		return nil, errors.New("mailbox: a service needs a store, its relay key and a domain")
+	}
+	o = o.withDefaults()
+	if _, err := seal.PasswordKDF(o.Passwords); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		o: o, store: o.Store, key: o.Key, log: o.Log, now: o.Now,
+		spoolMemory: newBudget(o.Limits.SpoolMemory),
+		spoolDisk:   newBudget(o.Limits.SpoolDisk),
+		stretch:     newTurnstile(o.Limits.PasswordRuns, o.Limits.PasswordQueue),
+		rewraps:     newTurnstile(1, math.MaxInt),
+		throttle:    newThrottle(o.Limits.Throttled, o.Now, o.Wait),
+		ring:        newKeyring(o.Limits.Logins),
+	}
+	s.done, s.cancel = context.WithCancel(context.Background())
+	s.unhook = s.store.Watch(s.ring.hint)
+	s.background(s.keepHouse)
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	o.Limits = o.Limits.withDefaults()
+	orDefault(&o.Passwords, seal.DefaultParams)
+	if o.Folders == nil {
+		o.Folders = DefaultFolders()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
+	return o
+}
+
+// wait is Options.Wait in real time.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Close ends every session, waits for work in the background and forgets all
 // keys. Later calls return ErrClosed.
-func (s *Service) Close() error { panic("soon") }
+func (s *Service) Close() error {
+	s.workMu.Lock()
+	s.cancel()
+	s.workMu.Unlock()
+	s.unhook()
+	for _, own := range s.ring.list() {
+		s.forget(own)
+	}
+	s.work.Wait()
+	return nil
+}
+
+func (s *Service) closed() bool { return s.done.Err() != nil }
+
+// background runs f until it returns; its context ends with the service, and Close
+// waits for it.
+func (s *Service) background(f func(context.Context)) {
+	s.workMu.Lock()
+	defer s.workMu.Unlock()
+	if !s.closed() {
+		s.work.Go(func() { f(s.done) })
+	}
+}

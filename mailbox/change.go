@@ -1,0 +1,118 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Append is one message that its owner puts into a mailbox.
+type Append struct {
+	Message *Spooled
+	Flags   Flags
+	Date    time.Time // internal date; zero is now
+}
+
+// Append puts messages into a mailbox, all or none, with one receipt for each.
+// Errors: ErrNoMailbox, ErrOverQuota, ErrFull.
+func (x *Session) Append(ctx context.Context, mbox MailboxID, ms ...Append) ([]Receipt, error) {
+	own, err := x.use()
+	if err != nil {
+		return nil, err
+	}
+	row, err := own.svc.store.Account(ctx, own.id)
+	if err != nil {
+		return nil, fmt.Errorf("append: %w", err)
+	}
+	var ds []Delivery
+	for _, m := range ms {
+		d, err := own.sealAppend(ctx, &row, mbox, m)
+		if err != nil {
+			discard(ds)
+			return nil, err
+		}
+		ds = append(ds, d)
+	}
+	receipts, err := own.svc.store.Accept(ctx, ds)
+	if err != nil {
+		return nil, fmt.Errorf("append: %w", err)
+	}
+	return receipts, nil
+}
+
+func (own *owner) sealAppend(ctx context.Context, row *Account, mbox MailboxID, m Append) (Delivery, error) {
+	if m.Date.IsZero() {
+		m.Date = own.svc.now()
+	}
+	d, err := own.svc.seal(ctx, row, mbox, m.Message, m.Date)
+	d.Flags = m.Flags
+	return d, err
+}
+
+// StoreFlags changes the flags of messages. Errors: ErrNoMailbox.
+func (x *Session) StoreFlags(ctx context.Context, mbox MailboxID, c FlagChange) (FlagResult, error) {
+	own, err := x.use()
+	if err != nil {
+		return FlagResult{}, err
+	}
+	r, err := own.svc.store.StoreFlags(ctx, own.id, mbox, c)
+	if err != nil {
+		return FlagResult{}, fmt.Errorf("store flags: %w", err)
+	}
+	return r, nil
+}
+
+// Copy copies messages to another mailbox, or moves them. Errors: ErrNoMailbox,
+// ErrOverQuota, ErrFull, and ErrCorrupt if one of them does not open; then nothing
+// was copied.
+func (x *Session) Copy(ctx context.Context, c CopyRequest) (CopyResult, error) {
+	own, err := x.use()
+	if err != nil {
+		return CopyResult{}, err
+	}
+	if err := own.rewrap(ctx, c.From, c.Set); err != nil {
+		return CopyResult{}, err
+	}
+	r, err := own.svc.store.Copy(ctx, own.id, c, own.reseal)
+	if err != nil {
+		return CopyResult{}, fmt.Errorf("copy: %w", err)
+	}
+	return r, nil
+}
+
+// reseal binds a message to its new place. One that has come in since the mailbox
+// was re-wrapped is at stage 0 and bound to none: it goes over as it is.
+func (own *owner) reseal(m *Message, to MailboxID, uid UID) (key, envelope []byte, err error) {
+	if m.Stage == StageSealed {
+		return m.Key, m.Envelope, nil
+	}
+	return own.newOpener().bind(m, to, uid)
+}
+
+// Expunge deletes the messages of the set that carry Deleted, or all of the set.
+// Errors: ErrNoMailbox.
+func (x *Session) Expunge(ctx context.Context, mbox MailboxID, set []UIDRange, all bool) (Expunged, error) {
+	own, err := x.use()
+	if err != nil {
+		return Expunged{}, err
+	}
+	e, err := own.svc.store.Expunge(ctx, own.id, mbox, set, all)
+	if err != nil {
+		return Expunged{}, fmt.Errorf("expunge: %w", err)
+	}
+	return e, nil
+}
+
+// TakeRecent returns the lowest UID that no session was told of, and takes all
+// messages there are as told (RFC 3501, 2.3.2). Errors: ErrNoMailbox.
+func (x *Session) TakeRecent(ctx context.Context, mbox MailboxID) (UID, error) {
+	own, err := x.use()
+	if err != nil {
+		return 0, err
+	}
+	uid, err := own.svc.store.TakeRecent(ctx, own.id, mbox)
+	if err != nil {
+		return 0, fmt.Errorf("take recent: %w", err)
+	}
+	return uid, nil
+}

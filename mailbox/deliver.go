@@ -1,0 +1,161 @@
+package mailbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// Recipient is an address of an account that can take a message.
+type Recipient struct {
+	Account AccountID
+	Address addr.Address
+}
+
+// Recipient says whether a message of size bytes (0 if not announced) could be
+// delivered to a. Errors: ErrNoAccount, ErrDisabled, ErrOverQuota.
+func (s *Service) Recipient(ctx context.Context, a addr.Address, size int64) (Recipient, error) {
+	if s.closed() {
+		return Recipient{}, ErrClosed
+	}
+	row, err := s.store.Lookup(ctx, s.key.AddressMAC(a.Key()))
+	if err != nil {
+		return Recipient{}, fmt.Errorf("look up recipient: %w", err)
+	}
+	if err := row.accepts(seal.PaddedSize(max(size, 0))); err != nil {
+		return Recipient{}, err
+	}
+	return Recipient{Account: row.ID, Address: a}, nil
+}
+
+// accepts says whether one more message of that padded size may come in.
+func (a *Account) accepts(size int64) error {
+	switch q := a.Quota; {
+	case a.State != Active:
+		return ErrDisabled
+	case q.Bytes > 0 && a.Used.Bytes+size > q.Bytes, q.Messages > 0 && a.Used.Messages >= q.Messages:
+		return ErrOverQuota
+	}
+	return nil
+}
+
+// Deliver seals the message to each recipient and stores it in their INBOX: in
+// all of them or, after an error, in none. It is durable when Deliver returns
+// nil. A message that was delivered before from the same sender to the same
+// recipient is not stored twice, and that is no error. An account that several
+// recipients name gets the message once.
+//
+// Errors: those of Recipient, ErrFull, and ErrUnknown, after which the same
+// delivery should be tried again.
+func (s *Service) Deliver(ctx context.Context, from addr.Address, to []Recipient, m *Spooled) error {
+	if s.closed() {
+		return ErrClosed
+	}
+	content, err := m.contentID()
+	if err != nil {
+		return err
+	}
+	var ds []Delivery
+	for _, r := range onePerAccount(to) {
+		id := s.key.DeliveryID(from.Key(), r.Address.Key(), content.messageID, content.digest)
+		d, err := s.sealDelivery(ctx, r.Account, m)
+		if err != nil {
+			discard(ds)
+			return err
+		}
+		d.DeliveryID = id[:]
+		ds = append(ds, d)
+	}
+	if _, err := s.store.Accept(ctx, ds); err != nil {
+		return fmt.Errorf("deliver: %w", err)
+	}
+	return nil
+}
+
+// sealDelivery seals m to the INBOX of an account, as it is now.
+func (s *Service) sealDelivery(ctx context.Context, id AccountID, m *Spooled) (Delivery, error) {
+	row, err := s.store.Account(ctx, id)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("look up recipient: %w", err)
+	}
+	if err := row.accepts(seal.PaddedSize(m.Size)); err != nil {
+		return Delivery{}, err
+	}
+	return s.seal(ctx, &row, Inbox, m, s.now())
+}
+
+// onePerAccount leaves one recipient of each account: that with the least key, so
+// that a repeated delivery has the same identity in whatever order it names them.
+func onePerAccount(to []Recipient) []Recipient {
+	to = slices.Clone(to)
+	slices.SortFunc(to, func(a, b Recipient) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Address.Key(), b.Address.Key()))
+	})
+	return slices.CompactFunc(to, func(a, b Recipient) bool { return a.Account == b.Account })
+}
+
+// seal seals m to the public key in row, with keys of its own, and writes the
+// body to the store. There is one way for all mail to come in: even a logged-in
+// owner's APPEND goes it.
+func (s *Service) seal(ctx context.Context, row *Account, mbox MailboxID, m *Spooled, date time.Time) (Delivery, error) {
+	pub, err := seal.ParsePublicKey(row.Key.Public)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("%w: public key of account %s: %w", ErrCorrupt, row.ID, err)
+	}
+	sealed := seal.NewMessage(seal.Owner{Store: s.store.ID(), Account: int64(row.ID), Generation: row.Key.Generation})
+	defer sealed.DEK.Wipe()
+	key, err := sealed.SealKey0(pub)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("seal key: %w", err)
+	}
+	body, err := s.sealBody(ctx, row.ID, &sealed, m)
+	if err != nil {
+		return Delivery{}, err
+	}
+	return Delivery{
+		Account: row.ID, Mailbox: mbox, Generation: row.Key.Generation,
+		Blob: sealed.Blob, Key: key, Envelope: sealed.SealEnvelope(seal.Place{}, appendEnvelope(nil, date, m.Message)),
+		Body: body, Size: seal.PaddedSize(m.Size), Day: DayOf(s.now()),
+	}, nil
+}
+
+func (s *Service) sealBody(ctx context.Context, id AccountID, sealed *seal.Message, m *Spooled) (BodyWriter, error) {
+	body, err := s.store.CreateBody(ctx, id, sealed.Blob, seal.SealedSize(m.Size))
+	if err != nil {
+		return nil, fmt.Errorf("create body: %w", err)
+	}
+	if err := m.sealTo(body, sealed); err != nil {
+		body.Discard()
+		return nil, err
+	}
+	return body, nil
+}
+
+// sealTo writes the sealed message to w and makes it durable there.
+func (m *Spooled) sealTo(body BodyWriter, sealed *seal.Message) error {
+	w, err := sealed.NewBodyWriter(body, m.Size)
+	if err != nil {
+		return fmt.Errorf("seal body: %w", err)
+	}
+	// Close gives the writer's memory back, so it is due in any case; the first
+	// error is the one that tells.
+	if err := errors.Join(m.spool.copyTo(w, 0), w.Close()); err != nil {
+		return fmt.Errorf("seal body: %w", err)
+	}
+	if err := body.Commit(); err != nil {
+		return fmt.Errorf("write body: %w", err)
+	}
+	return nil
+}
+
+func discard(ds []Delivery) {
+	for _, d := range ds {
+		d.Body.Discard()
+	}
+}

@@ -1,0 +1,157 @@
+package mailbox
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/restante/restante/internal/mime"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// Item is one message being read. It opens what it is asked for, once. It is for
+// one goroutine.
+type Item struct {
+	Message
+
+	opener *opener
+	sealed seal.Message
+	data   []byte // opened envelope data
+	err    error  // why it doesn't open
+	info   *Info
+}
+
+// Info is what the sealed envelope data tells of a message, but for its structure.
+type Info struct {
+	Date time.Time // internal date, in the zone it was given in
+	mime.Head
+}
+
+// open opens key and envelope data.
+func (i *Item) open() error {
+	if i.data == nil && i.err == nil {
+		i.sealed, i.data, i.err = i.opener.open(&i.Message)
+	}
+	return i.err
+}
+
+// Info opens the envelope data. The error is ErrCorrupt, naming the row, if it
+// doesn't open; other messages do all the same.
+func (i *Item) Info() (*Info, error) {
+	if i.info != nil {
+		return i.info, nil
+	}
+	if err := i.open(); err != nil {
+		return nil, err
+	}
+	date, binary, err := parseEnvelope(i.data)
+	if err != nil {
+		return nil, i.opener.damaged(&i.Message, err)
+	}
+	head, err := mime.ParseHead(binary)
+	if err != nil {
+		return nil, i.opener.damaged(&i.Message, err)
+	}
+	i.info = &Info{Date: date, Head: head}
+	return i.info, nil
+}
+
+// Structure opens the part tree. Errors as Info.
+func (i *Item) Structure() (*mime.Part, error) {
+	if err := i.open(); err != nil {
+		return nil, err
+	}
+	_, binary, err := parseEnvelope(i.data)
+	if err != nil {
+		return nil, i.opener.damaged(&i.Message, err)
+	}
+	m, err := mime.ParseBinary(binary)
+	if err != nil {
+		return nil, i.opener.damaged(&i.Message, err)
+	}
+	return m.Root, nil
+}
+
+// ID is the identity that copies of the message have in common (RFC 8474, 5.1).
+func (i *Item) ID() string {
+	id := i.opener.own.keys.EmailID(i.Blob)
+	return hex.EncodeToString(id[:])
+}
+
+// Body opens the message's text. Errors: ErrGone if it was expunged meanwhile,
+// ErrCorrupt.
+func (i *Item) Body(ctx context.Context) (*Body, error) {
+	info, err := i.Info()
+	if err != nil {
+		return nil, err
+	}
+	r, err := i.opener.own.svc.store.OpenBody(ctx, i.opener.own.id, i.Blob)
+	if err != nil {
+		return nil, fmt.Errorf("open body: %w", err)
+	}
+	b := &Body{sealed: r, item: i}
+	if b.open, err = i.sealed.NewBodyReader(r, r.Size(), info.Size); err != nil {
+		return nil, errors.Join(b.fail(err), r.Close())
+	}
+	return b, nil
+}
+
+// Body is a message's text as it was received, header block and all. It is opened
+// chunk by chunk as it is read: a read returns bytes that were sealed here, or
+// ErrCorrupt, which names the row. It is safe for concurrent use until Close.
+type Body struct {
+	item   *Item
+	sealed BodyReader
+	open   *seal.BodyReader
+}
+
+// Size is the number of octets.
+func (b *Body) Size() int64 { return b.open.Size() }
+
+// ReadAt is for small ranges: each call opens all chunks it touches.
+func (b *Body) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.open.ReadAt(p, off)
+	return n, b.fail(err)
+}
+
+// Section returns n octets from offset off, less where the text ends, to be read
+// from beginning to end. It has a WriteTo, which io.Copy uses. Closing it gives its
+// memory back.
+func (b *Body) Section(off, n int64) io.ReadCloser { return &section{b.open.Section(off, n), b} }
+
+// Close gives the body back to the store.
+func (b *Body) Close() error {
+	if err := b.sealed.Close(); err != nil {
+		return fmt.Errorf("close body: %w", err)
+	}
+	return nil
+}
+
+// fail makes ErrCorrupt of what does not open.
+func (b *Body) fail(err error) error {
+	if errors.Is(err, seal.ErrOpen) || errors.Is(err, seal.ErrVersion) {
+		return b.item.opener.damaged(&b.item.Message, err)
+	}
+	return err
+}
+
+// section is a seal.Section whose errors are those of the Body.
+type section struct {
+	*seal.Section
+	body *Body
+}
+
+var _ io.WriterTo = (*section)(nil)
+
+func (s *section) Read(p []byte) (int, error) {
+	n, err := s.Section.Read(p)
+	return n, s.body.fail(err)
+}
+
+func (s *section) WriteTo(w io.Writer) (int64, error) {
+	n, err := s.Section.WriteTo(w)
+	return n, s.body.fail(err)
+}

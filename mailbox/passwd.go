@@ -1,0 +1,173 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// SetState enables or disables an account. Disabling ends its sessions.
+func (s *Service) SetState(ctx context.Context, id AccountID, state AccountState) error {
+	if s.closed() {
+		return ErrClosed
+	}
+	if err := s.store.SetState(ctx, id, state); err != nil {
+		return fmt.Errorf("set state: %w", err)
+	}
+	return s.recheck(ctx, id)
+}
+
+// RemoveAccount deletes an account and everything it owns, and ends its sessions.
+func (s *Service) RemoveAccount(ctx context.Context, id AccountID) error {
+	if s.closed() {
+		return ErrClosed
+	}
+	if err := s.store.RemoveAccount(ctx, id); err != nil {
+		return fmt.Errorf("remove account: %w", err)
+	}
+	return s.recheck(ctx, id)
+}
+
+// SetPassword sets a new password, which the old one or the recovery code
+// proves the right to; "" generates a secret. It returns the new secret. The
+// old one is of no use from then on, and sessions that it opened end. The
+// recovery code stays. Errors: ErrAuth, ErrBusy, ErrThrottled, ErrNoAccount, and
+// ErrName for a password that reads like a generated secret.
+func (s *Service) SetPassword(ctx context.Context, id AccountID, oldOrRecovery, password string) (secret string, err error) {
+	if s.closed() {
+		return "", ErrClosed
+	}
+	row, err := s.store.Account(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("set password: %w", err)
+	}
+	rows, err := s.store.Credentials(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("set password: %w", err)
+	}
+	root, err := s.proveRight(ctx, row, rows, newProof(oldOrRecovery))
+	if err != nil {
+		return "", fmt.Errorf("set password: %w", err)
+	}
+	defer root.Wipe()
+	add, secret, err := s.newCredential(ctx, MainSecret, s.owner(id, row.Key.Generation), &root, password)
+	if err != nil {
+		return "", fmt.Errorf("set password: %w", err)
+	}
+	if err := s.store.ReplaceCredentials(ctx, id, replaced(rows), []Credential{add}, nil); err != nil {
+		return "", fmt.Errorf("set password: %w", err)
+	}
+	return secret, s.recheck(ctx, id)
+}
+
+// proveRight opens the root with a secret that may set a new password.
+func (s *Service) proveRight(ctx context.Context, row Account, rows []Credential, p proof) (seal.Root, error) {
+	key := throttleKey("passwd", row.ID.String(), p.credential())
+	if err := s.throttle.wait(ctx, key); err != nil {
+		return seal.Root{}, err
+	}
+	_, root, err := s.unlock(ctx, s.owner(row.ID, row.Key.Generation), rows, &p, MainSecret, ChosenPassword, RecoveryCode)
+	s.throttle.count(err, key)
+	return root, err
+}
+
+// replaced lists the credentials that a new password takes the place of: the old
+// secret or password, and what was derived from it.
+func replaced(rows []Credential) []CredentialID {
+	var drop []CredentialID
+	for _, c := range rows {
+		if c.Kind == MainSecret || c.Kind == ChosenPassword || c.Kind == SCRAMSecret {
+			drop = append(drop, c.ID)
+		}
+	}
+	return drop
+}
+
+// ResetAccount gives an account new keys, a new password ("" generates a secret)
+// and a new recovery code, for when both old ones are lost. What is sealed to the
+// old keys can't be read by anyone any more: it is deleted, and unreadable says
+// how many messages that were. If it fails half-way the account has its new keys
+// and may hold remains; doing it again removes them.
+func (s *Service) ResetAccount(ctx context.Context, id AccountID, password string) (c Created, unreadable int64, err error) {
+	if s.closed() {
+		return Created{}, 0, ErrClosed
+	}
+	row, err := s.store.Account(ctx, id)
+	if err != nil {
+		return Created{}, 0, fmt.Errorf("reset account: %w", err)
+	}
+	old, err := s.store.Credentials(ctx, id)
+	if err != nil {
+		return Created{}, 0, fmt.Errorf("reset account: %w", err)
+	}
+	root, generation := seal.NewRoot(), row.Key.Generation+1
+	defer root.Wipe()
+	c, add, err := s.newCredentials(ctx, s.owner(id, generation), &root, password)
+	if err != nil {
+		return Created{}, 0, fmt.Errorf("reset account: %w", err)
+	}
+	drop := make([]CredentialID, 0, len(old))
+	for _, o := range old {
+		drop = append(drop, o.ID)
+	}
+	key := &AccountKey{Public: root.PrivateKey().PublicKey().Bytes(), Generation: generation}
+	if err := s.store.ReplaceCredentials(ctx, id, drop, add, key); err != nil {
+		return Created{}, 0, fmt.Errorf("reset account: %w", err)
+	}
+	if err := s.clearOut(ctx, id, root.Keys(s.owner(id, generation))); err != nil {
+		return Created{}, 0, fmt.Errorf("reset account: %w", err)
+	}
+	c.Account = id
+	if addresses, err := s.addresses(ctx, id); err == nil && len(addresses) > 0 {
+		c.Address = addresses[0]
+	}
+	return c, row.Used.Messages, s.recheck(ctx, id)
+}
+
+// clearOut deletes all that an account's former keys sealed, and makes its default
+// folders anew.
+func (s *Service) clearOut(ctx context.Context, id AccountID, keys *seal.Keys) error {
+	boxes, err := s.store.Mailboxes(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, b := range boxes {
+		if b.ID != Inbox {
+			err = s.store.DeleteMailbox(ctx, id, b.ID)
+		} else {
+			_, err = s.store.Expunge(ctx, id, Inbox, AllUIDs(), true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.remake(ctx, id, keys)
+}
+
+// remake makes the default folders and drops the subscriptions there were.
+func (s *Service) remake(ctx context.Context, id AccountID, keys *seal.Keys) error {
+	subscribed, err := s.store.Subscriptions(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, n := range subscribed {
+		if err := s.store.SetSubscription(ctx, id, n, false, 0); err != nil {
+			return err
+		}
+	}
+	boxes, err := s.newMailboxes(keys)
+	if err != nil {
+		return err
+	}
+	for _, b := range boxes[1:] {
+		if _, err := s.store.CreateMailbox(ctx, id, b, s.o.Limits.Mailboxes); err != nil {
+			return err
+		}
+	}
+	// INBOX keeps its id, and takes its name under the new keys.
+	if err := s.store.RenameMailboxes(ctx, id, []Rename{{ID: Inbox, Name: boxes[0].Name}}); err != nil {
+		return err
+	}
+	return s.subscribeAll(ctx, id, boxes)
+}
