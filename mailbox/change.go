@@ -70,7 +70,7 @@ func (x *Session) Copy(ctx context.Context, c CopyRequest) (CopyResult, error) {
 	if err != nil {
 		return CopyResult{}, err
 	}
-	if err := own.rewrap(ctx, c.From, c.Set); err != nil {
+	if err := own.rewrapSet(ctx, c.From, c.Set); err != nil {
 		return CopyResult{}, err
 	}
 	r, err := own.svc.store.Copy(ctx, own.id, c, own.reseal)

@@ -32,8 +32,9 @@ func (s *Service) RemoveAccount(ctx context.Context, id AccountID) error {
 // SetPassword sets a new password, which the old one or the recovery code
 // proves the right to; "" generates a secret. It returns the new secret. The
 // old one is of no use from then on, and sessions that it opened end. The
-// recovery code stays. Errors: ErrAuth, ErrBusy, ErrThrottled, ErrNoAccount, and
-// ErrName for a password that reads like a generated secret.
+// recovery code stays. Errors: ErrAuth, ErrBusy, ErrThrottled, ErrNoAccount,
+// ErrGone if the password was changed at the same moment, and ErrName for a password
+// that reads like a generated secret.
 func (s *Service) SetPassword(ctx context.Context, id AccountID, oldOrRecovery, password string) (secret string, err error) {
 	if s.closed() {
 		return "", ErrClosed
@@ -115,14 +116,18 @@ func (s *Service) ResetAccount(ctx context.Context, id AccountID, password strin
 	if err := s.store.ReplaceCredentials(ctx, id, drop, add, key); err != nil {
 		return Created{}, 0, fmt.Errorf("reset account: %w", err)
 	}
+	if err := s.recheck(ctx, id); err != nil {
+		return Created{}, 0, fmt.Errorf("reset account: %w", err)
+	}
 	if err := s.clearOut(ctx, id, root.Keys(s.owner(id, generation))); err != nil {
 		return Created{}, 0, fmt.Errorf("reset account: %w", err)
 	}
 	c.Account = id
+	// An address that can't be read is no reason to keep the new secret back.
 	if addresses, err := s.addresses(ctx, id); err == nil && len(addresses) > 0 {
 		c.Address = addresses[0]
 	}
-	return c, row.Used.Messages, s.recheck(ctx, id)
+	return c, row.Used.Messages, nil
 }
 
 // clearOut deletes all that an account's former keys sealed, and makes its default

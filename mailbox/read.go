@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"sort"
 	"sync"
 
 	"github.com/restante/restante/mailbox/seal"
@@ -46,7 +47,7 @@ type fetcher struct {
 	mbox   MailboxID
 	set    []UIDRange // what the batch being read ahead is of
 	opener *opener
-	fresh  []UIDRange // met at stage 0
+	fresh  int // messages met at stage 0
 }
 
 // ahead begins to read the first batch of set. The function it returns waits for
@@ -73,23 +74,16 @@ func (r *fetcher) next(batch []Message, err error) ([]Message, []UIDRange, error
 	}
 	for i := range batch {
 		if batch[i].Stage == StageSealed {
-			r.fresh = appendUID(r.fresh, batch[i].UID)
+			r.fresh++
 		}
 	}
+	if r.fresh >= rewrapWorth {
+		r.own.rewrapSoon(r.mbox)
+	}
 	if len(batch) < fetchBatch {
-		r.own.rewrapSoon(r.mbox, r.fresh)
 		return batch, nil, nil
 	}
 	return batch, after(r.set, batch[len(batch)-1].UID), nil
-}
-
-// appendUID adds a UID to an ascending set.
-func appendUID(set []UIDRange, uid UID) []UIDRange {
-	if n := len(set); n > 0 && set[n-1].High+1 == uid {
-		set[n-1].High = uid
-		return set
-	}
-	return append(set, UIDRange{uid, uid})
 }
 
 // after returns what of the set is above uid.
@@ -105,12 +99,18 @@ func after(set []UIDRange, uid UID) []UIDRange {
 	return nil
 }
 
-// count returns how many UIDs are in the set.
-func count(set []UIDRange) (n int64) {
+// size returns how many UIDs the set has room for.
+func size(set []UIDRange) (n int64) {
 	for _, r := range set {
 		n += int64(r.High) - int64(r.Low) + 1
 	}
 	return n
+}
+
+// contains reports whether uid is in the ascending set.
+func contains(set []UIDRange, uid UID) bool {
+	i := sort.Search(len(set), func(i int) bool { return set[i].High >= uid })
+	return i < len(set) && set[i].Low <= uid
 }
 
 // Changes returns what happened in a mailbox after since, for clients that come

@@ -13,8 +13,7 @@ import (
 // Mail arrives sealed to the account's public key, and costs a KEM operation to
 // open. A session wraps the keys of what it meets anew, under the symmetric mailbox
 // key, and binds them to their place; listing them is fifty times faster from then
-// on. That is done in the background, newest first, and only while the account has
-// sessions. It changes nothing that anybody sees, so that it may be left off at any
+// on. That is done in the background, and only while the account has sessions. It changes nothing that anybody sees, so that it may be left off at any
 // point, and several nodes may do it at once.
 const (
 	// rewrapBatch is how many messages one transaction wraps.
@@ -33,20 +32,28 @@ type wrapping struct {
 	busy   bool               // one goroutine for an account is enough
 }
 
-// rewrapNew wraps the newest messages of a mailbox that is opened for the first
-// time: back to those that were wrapped before.
-func (own *owner) rewrapNew(t *Table) {
-	if own.wrapping.first(t.id) {
-		uids := t.View().UIDs
-		own.inBackground(func(ctx context.Context) error { return own.rewrapBack(ctx, t.id, uids) })
+// rewrapNew wraps the messages of a mailbox that is opened for the first time.
+func (own *owner) rewrapNew(mbox MailboxID) {
+	if own.wrapping.first(mbox) {
+		own.rewrapSoon(mbox)
 	}
 }
 
-// rewrapSoon wraps messages that a Fetch has met at stage 0, if they are many.
-func (own *owner) rewrapSoon(mbox MailboxID, set []UIDRange) {
-	if count(set) >= rewrapWorth {
-		own.inBackground(func(ctx context.Context) error { return own.rewrap(ctx, mbox, set) })
-	}
+// rewrapSoon wraps a mailbox's messages in the background.
+func (own *owner) rewrapSoon(mbox MailboxID) {
+	own.inBackground(func(ctx context.Context) error {
+		var last UID
+		for own.svc.ring.inUse(own) {
+			n, err := own.rewrapSome(ctx, mbox, &last, nil, rewrapBatch)
+			if err != nil || n == 0 {
+				return err
+			}
+			if err := wait(ctx, rewrapPause); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // inBackground runs f unless something runs for this account already.
@@ -66,81 +73,51 @@ func (own *owner) inBackground(f func(context.Context) error) {
 	})
 }
 
-// rewrapBack wraps from the last of uids back to a batch in which nothing was at
-// stage 0.
-func (own *owner) rewrapBack(ctx context.Context, mbox MailboxID, uids []UID) error {
-	for len(uids) > 0 && own.svc.ring.inUse(own) {
-		n := max(0, len(uids)-rewrapBatch)
-		set := []UIDRange{{uids[n], uids[len(uids)-1]}}
-		uids = uids[:n]
-		found, err := own.rewrapSome(ctx, mbox, set)
-		if err != nil || found == 0 {
-			return err
-		}
-		if err := wait(ctx, rewrapPause); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rewrap wraps all messages of the set that are at stage 0.
-func (own *owner) rewrap(ctx context.Context, mbox MailboxID, set []UIDRange) error {
+// rewrapSet wraps the messages of a set.
+func (own *owner) rewrapSet(ctx context.Context, mbox MailboxID, set []UIDRange) error {
 	for len(set) > 0 {
-		batch, err := own.svc.store.Messages(ctx, own.id, mbox, set, rewrapBatch)
-		if err != nil {
-			return fmt.Errorf("read messages: %w", err)
-		}
-		if _, err := own.wrapAll(ctx, mbox, batch); err != nil {
+		last := set[0].Low - 1
+		n, err := own.rewrapSome(ctx, mbox, &last, set, int(min(rewrapBatch, size(set))))
+		if err != nil || n == 0 {
 			return err
 		}
-		if len(batch) < rewrapBatch {
-			return nil
-		}
-		set = after(set, batch[len(batch)-1].UID)
+		set = after(set, last)
 	}
 	return nil
 }
 
-// rewrapSome does the same for a set of at most rewrapBatch messages, and says how
-// many it found at stage 0.
-func (own *owner) rewrapSome(ctx context.Context, mbox MailboxID, set []UIDRange) (int, error) {
-	batch, err := own.svc.store.Messages(ctx, own.id, mbox, set, rewrapBatch)
+// rewrapSome wraps up to limit messages: the next at stage 0 above last, unless they
+// are outside the set (nil is every one). It moves last on, and returns how many it
+// looked at.
+func (own *owner) rewrapSome(ctx context.Context, mbox MailboxID, last *UID, set []UIDRange, limit int) (int, error) {
+	batch, err := own.svc.store.Unwrapped(ctx, own.id, mbox, *last, limit)
 	if err != nil {
 		return 0, fmt.Errorf("read messages: %w", err)
 	}
-	return own.wrapAll(ctx, mbox, batch)
-}
-
-// wrapAll wraps those of the batch that are at stage 0, and says how many these
-// are. A message that doesn't open stays as it is, for its owner to see.
-func (own *owner) wrapAll(ctx context.Context, mbox MailboxID, batch []Message) (int, error) {
 	o := own.newOpener()
 	var rows []Rewrapped
 	for i := range batch {
 		m := &batch[i]
-		if m.Stage != StageSealed {
+		*last = m.UID
+		if set != nil && !contains(set, m.UID) {
 			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, err
 		}
 		key, envelope, err := o.bind(m, mbox, m.UID)
 		if errors.Is(err, ErrCorrupt) {
-			continue
+			continue // it stays as it is, for its owner to see
 		}
-		if err != nil {
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return 0, err
 		}
 		rows = append(rows, Rewrapped{UID: m.UID, Key: key, Envelope: envelope})
 	}
 	if len(rows) == 0 {
-		return 0, nil
+		return len(batch), nil
 	}
 	if err := own.svc.store.Rewrap(ctx, own.id, mbox, rows); err != nil {
 		return 0, fmt.Errorf("re-wrap: %w", err)
 	}
-	return len(rows), nil
+	return len(batch), nil
 }
 
 // bind opens a message and wraps its key under the mailbox key, for a place.

@@ -51,7 +51,7 @@ func (x *Session) Open(ctx context.Context, mbox MailboxID) (*Table, error) {
 		t.Close()
 		return nil, err
 	}
-	own.rewrapNew(t)
+	own.rewrapNew(mbox)
 	return t, nil
 }
 

@@ -133,8 +133,8 @@ func sealName(keys *seal.Keys, name string) SealedName {
 }
 
 // Create makes a mailbox; a '/' at the end of the name is ignored. Names above it
-// need not exist. Errors: ErrName, ErrExists, and ErrLimit when the account has
-// too many mailboxes or one for that use already.
+// need not exist. Errors: ErrName; ErrExists, also when there is a mailbox for that
+// use already; ErrLimit.
 func (x *Session) Create(ctx context.Context, name string, use SpecialUse) (Mailbox, error) {
 	own, err := x.use()
 	if err != nil {
@@ -144,20 +144,13 @@ func (x *Session) Create(ctx context.Context, name string, use SpecialUse) (Mail
 	if err != nil {
 		return Mailbox{}, err
 	}
-	list, err := own.mailboxes(ctx)
-	if err != nil {
-		return Mailbox{}, err
-	}
-	if index(list, clean) >= 0 {
-		return Mailbox{}, ErrExists
-	}
-	if use != NoUse && slices.ContainsFunc(list, func(f Folder) bool { return f.Use == use }) {
-		return Mailbox{}, fmt.Errorf("%w: there is a mailbox for this use", ErrLimit)
-	}
 	return own.create(ctx, clean, use)
 }
 
 func (own *owner) create(ctx context.Context, clean string, use SpecialUse) (Mailbox, error) {
+	if clean == inboxName {
+		return Mailbox{}, ErrExists
+	}
 	m, err := own.svc.store.CreateMailbox(ctx, own.id, own.svc.newMailbox(own.keys, clean, use), own.svc.o.Limits.Mailboxes)
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("create mailbox: %w", err)
