@@ -1,0 +1,205 @@
+// Package config reads the relay's configuration: one TOML file into one
+// struct. The comments on the fields are the manual; config.example.toml at the
+// root of the repository is made from them.
+//
+// Every setting but domain has a default that is safe on the open internet. A
+// key that is not known is a fault, as a misspelt limit would be no limit; the
+// fault names the nearest key there is. All faults of a file are reported at
+// once, each as a [Fault] with its key and what to write instead.
+//
+// The file holds no secrets. Those are in files of their own, which it names.
+//
+// A new setting needs a field with a toml tag and a comment, its default in
+// Default, its bounds in Check, and "go test -update" to put it into the
+// example.
+package config
+
+import "net/netip"
+
+// A Config is the content of the configuration file.
+type Config struct {
+	// The mail domain: what follows the @ in the addresses of this relay. This
+	// is the one setting that has no default.
+	Domain string `toml:"domain"`
+
+	// The name under which clients and other relays reach this machine: the name
+	// that the MX record has and that the certificate is for. Empty means the
+	// domain itself.
+	Hostname string `toml:"hostname"`
+
+	// The folder for everything that the relay keeps. It is made with access
+	// for the relay's user alone.
+	DataDir string `toml:"data_dir"`
+
+	// Where accounts and mail are kept. Empty means restante.db in data_dir;
+	// "sqlite:/path/mail.db" is an SQLite file elsewhere, which must be on a local
+	// disk; "postgres://user@host/database" is a PostgreSQL server, for relays
+	// of several nodes.
+	Store string `toml:"store"`
+
+	// The file that holds the password for a PostgreSQL store. Empty means that
+	// the server asks for none.
+	StorePasswordFile string `toml:"store_password_file"`
+
+	// The file of the relay key, which seals the address directory and the mail
+	// queue. Empty means relay.key in data_dir, where a stolen disk has both;
+	// "credential:NAME" is a credential that systemd hands over
+	// (LoadCredential= or LoadCredentialEncrypted=). It must be the same on
+	// every node.
+	RelayKeyFile string `toml:"relay_key_file"`
+
+	// The socket through which the operator's commands reach the running relay.
+	// Empty means admin.sock in data_dir.
+	AdminSocket string `toml:"admin_socket"`
+
+	// The ports. An empty address switches a port off. ":993" is this port on all
+	// addresses of the machine, "192.0.2.1:993" and "[2001:db8::1]:993" are on
+	// one of them.
+	//
+	// network says what the address of a client is worth, for limits per
+	// network; none is ever stored or logged. "ip": it is the client's own.
+	// "proxy": connections come from trusted_proxies, a list of addresses and
+	// prefixes such as "10.0.0.0/8", and begin with a PROXY protocol header.
+	// "shared": all clients have one address, as behind an onion service.
+	Listen Listen `toml:"listen"`
+
+	// The certificate.
+	TLS TLS `toml:"tls"`
+
+	// The limits that keep one peer from using up what others need.
+	// Sizes are bytes, or have a unit: "64KB", "30MB", "1GB", which count by
+	// 1024. Durations have units too: "30s", "5m", "24h".
+	Limits Limits `toml:"limits"`
+
+	// What mail the relay takes.
+	Policy Policy `toml:"policy"`
+
+	// How much an account may keep.
+	Quota Quota `toml:"quota"`
+
+	// The log, which goes to standard error.
+	Log Log `toml:"log"`
+}
+
+// Listen has the ports of the relay.
+type Listen struct {
+	// Submission of mail, TLS from the first byte (RFC 8314).
+	SMTPS Listener `toml:"smtps"`
+
+	// Submission of mail with STARTTLS (RFC 6409).
+	Submission Listener `toml:"submission"`
+
+	// Mail from other relays.
+	MX Listener `toml:"mx"`
+
+	// IMAP, TLS from the first byte (RFC 8314).
+	IMAPS Listener `toml:"imaps"`
+
+	// IMAP with STARTTLS.
+	IMAP Listener `toml:"imap"`
+}
+
+// A Listener is one port.
+type Listener struct {
+	Address        string         `toml:"address"`
+	Network        string         `toml:"network"`
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"`
+}
+
+// TLS says where the certificate comes from.
+type TLS struct {
+	// The certificate chain and its key, as PEM files. New ones are taken up
+	// within a minute, without a restart. With both empty, the relay is
+	// certified by an authority of its own in data_dir/tls, and clients have
+	// to be told to trust data_dir/tls/ca.pem.
+	CertFile string `toml:"cert_file"`
+	KeyFile  string `toml:"key_file"`
+}
+
+// Limits bound what one message, connection, network or account can take.
+type Limits struct {
+	// The largest message, at submission, from other relays and at IMAP APPEND.
+	// A file that a client attaches is up to half again as large on the wire.
+	MessageSize Size `toml:"message_size"`
+
+	// The most recipients of one message.
+	Recipients int `toml:"recipients"`
+
+	// The longest line in SMTP, commands and message text alike.
+	SMTPLineLength Size `toml:"smtp_line_length"`
+
+	// The longest command line in IMAP, without its literals. Clients name many
+	// messages in one line.
+	IMAPLineLength Size `toml:"imap_line_length"`
+
+	// The largest literal of an IMAP command other than APPEND, such as a
+	// mailbox name or a search text.
+	IMAPLiteralSize Size `toml:"imap_literal_size"`
+
+	// How many commands a second one connection can give, on average. A faster
+	// client is slowed down, not refused.
+	CommandRate int `toml:"command_rate"`
+
+	// The most open connections on each port.
+	Connections int `toml:"connections"`
+
+	// The most open connections on each port from one network: from 256 IPv4
+	// addresses, or from one /48 of IPv6.
+	ConnectionsPerNetwork int `toml:"connections_per_network"`
+
+	// The most open IMAP connections of one account, over all its devices.
+	ConnectionsPerAccount int `toml:"connections_per_account"`
+
+	// How often a client can fail to log in before its connection is closed.
+	AuthAttempts int `toml:"auth_attempts"`
+
+	// How long a client may take for the TLS handshake.
+	HandshakeTimeout Duration `toml:"handshake_timeout"`
+
+	// How long an SMTP client may be silent between commands.
+	SMTPIdleTimeout Duration `toml:"smtp_idle_timeout"`
+
+	// How long an IMAP client may be silent, in IDLE as well. RFC 9051 asks for
+	// 30 minutes at least.
+	IMAPIdleTimeout Duration `toml:"imap_idle_timeout"`
+
+	// How long a message on its way in or out may make no progress. There is no
+	// limit for the whole of it: slow links are as good as fast ones.
+	ProgressTimeout Duration `toml:"progress_timeout"`
+
+	// How long connections may go on when the relay stops.
+	StopTimeout Duration `toml:"stop_timeout"`
+}
+
+// Policy says what mail the relay takes.
+type Policy struct {
+	// What may be submitted, and come from other relays. The one value is
+	// "required": all mail is OpenPGP encrypted.
+	Encryption string `toml:"encryption"`
+
+	// What clients may put into their mailboxes by IMAP APPEND. "encrypted" is
+	// the rule of encryption; "any" lets them keep plain drafts and old mail,
+	// which the relay then sees once, before it seals it.
+	Append string `toml:"append"`
+}
+
+// Quota is what an account may keep.
+type Quota struct {
+	// All messages together, as they are stored. A message that does not fit is
+	// refused.
+	Bytes Size `toml:"bytes"`
+
+	// The number of messages.
+	Messages int `toml:"messages"`
+}
+
+// Log says what goes to the log. No level shows addresses, subjects or keys.
+type Log struct {
+	// The least that is logged: "error" for what needs the operator, "warn" for
+	// peers and limits as well, "info" for start, stop and counts too, "debug"
+	// for each session.
+	Level string `toml:"level"`
+
+	// "text", or "json" for machines.
+	Format string `toml:"format"`
+}
