@@ -25,3 +25,18 @@ func (s *Service) TestOnlyThrottled() int {
 	defer s.throttle.mu.Unlock()
 	return len(s.throttle.counts)
 }
+
+// TestOnlyHoldPasswords takes all places at which passwords are checked.
+func (s *Service) TestOnlyHoldPasswords() (release func()) {
+	for range cap(s.stretch.inside) {
+		s.stretch.inside <- struct{}{}
+	}
+	return func() {
+		for range cap(s.stretch.inside) {
+			s.stretch.leave()
+		}
+	}
+}
+
+// TestOnlyPasswordsWaiting counts the logins that wait for such a place.
+func (s *Service) TestOnlyPasswordsWaiting() int { return int(s.stretch.waiting.Load()) }

@@ -244,3 +244,17 @@ func textOf(ctx context.Context, i *mailbox.Item) (string, error) {
 	}
 	return string(text), nil
 }
+
+// until waits for something that happens in the background.
+func until(tb testing.TB, happened func() bool) {
+	tb.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(20 * time.Second); !happened(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			tb.Fatal("it didn't happen within 20 s")
+		}
+	}
+}
