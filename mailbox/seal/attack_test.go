@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"crypto/hpke"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -276,6 +277,33 @@ func TestUnknownVersion(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestContentOfAnotherSize: parts that were sealed by the right key for the right
+// row, but hold what no program of this format puts there.
+func TestContentOfAnotherSize(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key1 := w.message.at(kindKey1)
+	key1.place = w.place
+	key0 := w.message.at(kindKey0)
+	for _, n := range []int{0, 32, len(DEK{}) - 1, len(DEK{}) + 1, 500} {
+		_, err := w.keys.OpenKey1(w.message.Blob, w.place, sealBox(w.keys.mailbox, key1, content(n)))
+		wantErrOpen(t, "key 1 of another size", err)
+
+		sealed := must[[]byte](t)(hpke.Seal(w.private.PublicKey().k, hpke.HKDFSHA256(), hpke.AES256GCM(), key0.bytes(), content(n)))
+		_, err = w.private.OpenKey0(w.owner, w.message.Blob, append(appendHeader(nil, w.owner.Generation), sealed...))
+		wantErrOpen(t, "key 0 of another size", err)
+
+		if n != len(Root{}) {
+			box := sealBox(newBoxCipher(w.factor.kek[:]), rootAt(w.owner, 5), content(n))
+			_, err = w.factor.UnwrapRoot(w.owner, 5, box)
+			wantErrOpen(t, "root of another size", err)
+		}
+	}
+	envelope := sealBox(newBoxCipher(w.message.DEK.envelope()), w.message.envelopeAt(w.place), []byte("not padded"))
+	_, err := w.message.OpenEnvelope(w.place, envelope)
+	wantErrOpen(t, "envelope without padding", err)
 }
 
 // TestErrorsNameTheRow: an operator finds the row, a log reader no content.

@@ -71,7 +71,7 @@ func (b *BodyReader) ReadAt(p []byte, off int64) (int, error) {
 		if err != nil {
 			return n, err
 		}
-		n += copy(p[n:want], content)
+		n += copy(p[n:], content)
 	}
 	if n < len(p) {
 		return n, io.EOF

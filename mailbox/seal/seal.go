@@ -23,7 +23,7 @@
 // ways. As mail arrives (stage 0) it is sealed to the account's PublicKey, for
 // which no secret is needed. When the owner's session first meets the message,
 // it wraps the DEK anew under the mailbox key in Keys (stage 1); this opens
-// about fifty times faster, and binds the message to its mailbox and UID.
+// about a hundred times faster, and binds the message to its mailbox and UID.
 //
 // # Format 1
 //
