@@ -68,7 +68,7 @@ func TestStatusLine(t *testing.T) {
 	}{
 		{"a1", "", "Done.", "a1 OK Done."},
 		{"", "ALERT", "Hear, hear", "* OK [ALERT] Hear, hear"},
-		// B11: foreign text cannot make a line or a code.
+		// Foreign text cannot make a line or a code.
 		{"a1", "", "x\r\na2 OK y", "a1 OK x??a2 OK y"},
 		{"a1", "", "[ALERT] x", "a1 OK (ALERT] x"},
 		{"a1", "", "grüß\x00\x7f", "a1 OK gr????" + "??"},
@@ -101,7 +101,7 @@ func TestResponseCode(t *testing.T) {
 	}
 }
 
-// TestIncompleteResponse holds B5: what cannot be encoded leaves nothing behind.
+// TestIncompleteResponse holds that what cannot be encoded leaves nothing behind.
 func TestIncompleteResponse(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]func(*Encoder){

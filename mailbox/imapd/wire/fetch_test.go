@@ -42,7 +42,7 @@ func TestFetch(t *testing.T) {
 			{SectionBinary, imap.FetchItemBodySection{Part: []int{3}, Peek: true,
 				Partial: &imap.SectionPartial{Offset: 5, Size: 6}}},
 		}}},
-		// B3: the end of the range can be computed.
+		// The end of the range can be computed.
 		{"BODY[]<1.9223372036854775807>", Fetch{Sections: []Section{
 			body(imap.FetchItemBodySection{Partial: &imap.SectionPartial{Offset: 1, Size: math.MaxInt64 - 1}})}}},
 		{"(FLAGS) (CHANGEDSINCE 12345 VANISHED)", Fetch{Items: FetchFlags, ChangedSince: 12345, Vanished: true}},

@@ -15,7 +15,7 @@ const maxAnnounced = 32
 // command starts.
 type announced struct {
 	ok      bool
-	at      int   // where in the line the announcement starts
+	at      int   // where in the line the announcement starts, -1 if it was cut off
 	size    int64 // math.MaxInt64 if the number is larger
 	nonSync bool  // "{n+}": the octets come without being asked for (RFC 7888)
 	binary  bool  // "~{n}": a literal8 (RFC 3516)
@@ -137,7 +137,7 @@ func (d *Decoder) Literal(accept func(LiteralInfo) error) *Literal {
 
 // announcedHere returns the literal announced at the place of the decoder.
 func (d *Decoder) announcedHere() announced {
-	if len(d.rest()) == 0 || d.cut || d.r.lit.at != d.pos {
+	if len(d.rest()) == 0 || d.r.lit.at != d.pos {
 		return announced{}
 	}
 	return d.r.lit

@@ -153,7 +153,8 @@ func TestMatchFlat(t *testing.T) {
 	}
 }
 
-// TestMatchIsLinear holds B6: twelve seconds with a matcher that backtracks.
+// TestMatchIsLinear uses a pattern for which a matcher that backtracks needs
+// time exponential in its length.
 func TestMatchIsLinear(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("a", 1000)

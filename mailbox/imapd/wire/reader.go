@@ -201,6 +201,7 @@ func (r *Reader) cutLine() ([]byte, error) {
 		held := r.buf[r.beg:r.end]
 		if i := bytes.Index(held, crlf); i >= 0 {
 			r.lit = announcedBy(held[:i])
+			r.lit.at = -1
 			r.beg += i + len(crlf)
 			r.spend(int64(i))
 			return line, nil

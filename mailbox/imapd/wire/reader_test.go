@@ -90,7 +90,7 @@ var streams = []struct {
 	{"append many", "a APPEND x {1+}\r\n1 ~{2+}\r\n\x002 {0+}\r\n\r\nb NOOP\r\n",
 		[]string{`a APPEND x "1" "\x002" "": OK`, "b NOOP: OK"}},
 
-	// B1: what a refused literal holds is content, whatever it looks like.
+	// What a refused literal holds is content, whatever it looks like.
 	{"refused non-sync literal", "a APPEND x {16+}\r\nb CREATE pwned\r\n\r\nc NOOP\r\n",
 		[]string{"a APPEND x: refused", "c NOOP: OK"}},
 	{"refused sync literal", "a APPEND x {9999}\r\nc NOOP\r\n",
@@ -116,13 +116,16 @@ var streams = []struct {
 	{"bare LF", "a LOGIN \"x\nb DELETE INBOX\" y\r\nc NOOP\r\n", []string{`a LOGIN "" "": BAD`, "c NOOP: OK"}},
 	{"bare CR", "a NOOP\rb NOOP\r\nc NOOP\r\n", []string{"a NOOP: BAD", "c NOOP: OK"}},
 
-	// B8: a line that is too long is refused as a whole.
+	// A line that is too long is refused as a whole.
 	{"long line", "a NOOP " + strings.Repeat("x", 300) + " b NOOP\r\nc NOOP\r\n",
 		[]string{"a NOOP: BAD", "c NOOP: OK"}},
 	{"long argument", "a LOGIN " + strings.Repeat("x", 300) + " y\r\nc NOOP\r\n",
 		[]string{`a LOGIN "` + strings.Repeat("x", 192) + `" "": LIMIT`, "c NOOP: OK"}},
 	{"long line with a literal", "a LOGIN " + strings.Repeat("x", 300) + " {8+}\r\nb NOOP\r\n\r\nc NOOP\r\n",
 		[]string{`a LOGIN "` + strings.Repeat("x", 192) + `" "": LIMIT`, "c NOOP: OK"}},
+	{"long line with a literal at the place of an error",
+		"a LOGIN (" + strings.Repeat("x", 191) + "12345678{8+}\r\nb NOOP\r\n y\r\nc NOOP\r\n",
+		[]string{`a LOGIN "" "": BAD`, "c NOOP: OK"}},
 	{"literals beyond the limit", "a LOGIN {150+}\r\n" + strings.Repeat("y", 150) + " {100+}\r\n" +
 		strings.Repeat("z", 100) + "\r\nc NOOP\r\n",
 		[]string{`a LOGIN "` + strings.Repeat("y", 150) + `" "": LIMIT`, "c NOOP: OK"}},

@@ -99,7 +99,7 @@ func TestBodyStructure(t *testing.T) {
 				`("text" "x" ("charset" "us-ascii") NIL NIL "7bit" 1 1) "mixed")`,
 			full: `(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3028 92 NIL NIL NIL NIL)` +
 				`("text" "x" ("charset" "us-ascii") NIL NIL "7bit" 1 1 NIL NIL NIL NIL) "mixed" ("boundary" "b") NIL NIL NIL)`},
-		// B2: a multipart without parts.
+		// The grammar has no form for a multipart without parts.
 		{name: "hollow multipart", p: &mime.Part{Type: "multipart", Subtype: "mixed"},
 			body: `(("text" "plain" NIL NIL NIL "7bit" 0 0) "mixed")`,
 			full: `(("text" "plain" NIL NIL NIL "7bit" 0 0 NIL NIL NIL NIL) "mixed" NIL NIL NIL NIL)`},

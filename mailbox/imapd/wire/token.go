@@ -179,7 +179,7 @@ func (e *Encoder) stream(prefix string, r io.Reader, size int64) error {
 		}
 		n, err := e.pull(r, size)
 		size -= int64(n)
-		if n == 0 || err != nil && size > 0 {
+		if n == 0 {
 			e.failRead(err)
 		}
 	}

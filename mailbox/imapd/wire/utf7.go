@@ -87,32 +87,25 @@ func DecodeUTF7(s string) (string, bool) {
 	b := make([]byte, 0, len(s))
 	shifted := false // a base64 run ended right here
 	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
-		case c < ' ' || c > '~':
-			return "", false
-		case c != '&':
+		if c := s[i]; c != '&' {
+			if c < ' ' || c > '~' {
+				return "", false
+			}
 			b = append(b, c)
 			shifted = false
 			i++
 			continue
 		}
 		n := strings.IndexByte(s[i:], '-')
-		if n < 0 {
+		if n < 0 || n > 1 && shifted {
 			return "", false
-		}
-		run := s[i+1 : i+n]
-		i += n + 1
-		if run == "" {
-			b = append(b, '&')
-			shifted = false
-			continue
 		}
 		var ok bool
-		if b, ok = appendUnshifted(b, run); !ok || shifted {
+		if b, ok = appendUnshifted(b, s[i+1:i+n]); !ok {
 			return "", false
 		}
-		shifted = true
+		shifted = n > 1
+		i += n + 1
 	}
 	return string(b), true
 }
@@ -126,8 +119,12 @@ func plainASCII(s string) bool {
 	return true
 }
 
-// appendUnshifted appends in UTF-8 what a base64 run stands for.
+// appendUnshifted appends in UTF-8 what a base64 run stands for. The empty run
+// stands for "&".
 func appendUnshifted(b []byte, run string) ([]byte, bool) {
+	if run == "" {
+		return append(b, '&'), true
+	}
 	var bits, high uint32 // high is a surrogate that waits for its other half
 	n := 0
 	for i := 0; i < len(run); i++ {
