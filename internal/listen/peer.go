@@ -59,6 +59,15 @@ func peerOf(ip netip.Addr) Peer {
 // Known reports whether the peer stands for a network.
 func (p Peer) Known() bool { return p.known }
 
+// Key returns the token as a string, to be the key of another package's map; it
+// is empty for the zero Peer.
+func (p Peer) Key() string {
+	if !p.known {
+		return ""
+	}
+	return string(p.token[:])
+}
+
 // String keeps the token out of messages.
 func (p Peer) String() string { return redactedNetwork }
 
