@@ -99,7 +99,7 @@ func (b *body) Discard() {
 
 // remove removes what was written. What can't be removed is swept up later.
 func (b *body) remove() {
-	b.data = nil
+	b.data, b.committed = nil, false
 	if b.size <= maxInline {
 		return
 	}
@@ -107,7 +107,6 @@ func (b *body) remove() {
 		b.file.Close()
 		b.file = nil
 	}
-	b.committed = false
 	b.files.removeBoth(b.blob)
 }
 

@@ -32,9 +32,8 @@ func (s *Store) StoreFlags(ctx context.Context, id mailbox.AccountID, mbox mailb
 type flagChange struct {
 	mailbox.FlagChange
 	mailbox.FlagResult
-	modseq          mailbox.ModSeq // of the messages that change
-	before, after   tally
-	changed, ranges int
+	modseq        mailbox.ModSeq // of the messages that change
+	before, after tally
 }
 
 // apply decides about one message: whether it is let alone, stays as it is, or

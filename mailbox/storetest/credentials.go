@@ -1,0 +1,103 @@
+package storetest
+
+import (
+	"github.com/restante/restante/mailbox"
+)
+
+var credentialCases = []testCase{
+	{"credentials/list", credentialsList},
+	{"credentials/replace", credentialsReplace},
+	{"credentials/taken", credentialsTaken},
+	{"credentials/lost race", credentialsLostRace},
+	{"credentials/new key", credentialsNewKey},
+}
+
+func credential(id mailbox.CredentialID, kind mailbox.CredentialKind) mailbox.Credential {
+	c := mailbox.Credential{ID: id, Kind: kind, KDF: []byte("kdf"), Verifier: []byte("verifier"),
+		Wrapped: []byte("wrapped"), Label: []byte("label"), Created: today}
+	if kind != mailbox.ChosenPassword {
+		c.Selector = "selector"
+	}
+	return c
+}
+
+// withCredentials makes alice's account with a main secret and a recovery code.
+func (e *env) withCredentials() (secret, recovery mailbox.Credential) {
+	e.Helper()
+	secret, recovery = credential(10, mailbox.MainSecret), credential(11, mailbox.RecoveryCode)
+	recovery.Label = nil
+	n := newAccount(alice)
+	n.Credentials = []mailbox.Credential{secret, recovery}
+	e.must(e.s.CreateAccount(e.ctx, n))
+	return secret, recovery
+}
+
+func (e *env) wantCredentials(want ...mailbox.Credential) {
+	e.Helper()
+	got, err := e.s.Credentials(e.ctx, alice)
+	e.must(err)
+	equal(e, "credentials", got, want)
+}
+
+func credentialsList(e *env) {
+	secret, recovery := e.withCredentials()
+	e.wantCredentials(secret, recovery)
+	e.account(bob)
+	got, err := e.s.Credentials(e.ctx, bob)
+	e.must(err)
+	if len(got) != 0 {
+		e.Errorf("bob has %d credentials of alice", len(got))
+	}
+}
+
+func credentialsReplace(e *env) {
+	secret, recovery := e.withCredentials()
+	chosen := credential(12, mailbox.ChosenPassword)
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID}, []mailbox.Credential{chosen}, nil))
+	e.wantCredentials(recovery, chosen)
+	if got := e.getAccount(alice).Key; got.Generation != 1 {
+		e.Errorf("got key generation %d, want the old one", got.Generation)
+	}
+	next := credential(13, mailbox.ChosenPassword) // at most one at a time: the old goes first
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{chosen.ID}, []mailbox.Credential{next}, nil))
+	e.wantCredentials(recovery, next)
+}
+
+func credentialsTaken(e *env) {
+	secret, recovery := e.withCredentials()
+	chosen := credential(12, mailbox.ChosenPassword)
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, nil, []mailbox.Credential{chosen}, nil))
+	for name, c := range map[string]mailbox.Credential{
+		"same id":                credential(recovery.ID, mailbox.DeviceSecret),
+		"second chosen password": credential(14, mailbox.ChosenPassword),
+	} {
+		err := e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID}, []mailbox.Credential{c}, nil)
+		e.wantErr(err, mailbox.ErrExists)
+		e.Log(name)
+		e.wantCredentials(secret, recovery, chosen)
+	}
+}
+
+func credentialsLostRace(e *env) {
+	secret, recovery := e.withCredentials()
+	next := credential(12, mailbox.MainSecret)
+	err := e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID, 99}, []mailbox.Credential{next}, nil)
+	e.wantErr(err, mailbox.ErrGone)
+	e.wantCredentials(secret, recovery)
+}
+
+func credentialsNewKey(e *env) {
+	secret, recovery := e.withCredentials()
+	next := credential(12, mailbox.MainSecret)
+	add := []mailbox.Credential{next}
+	for _, generation := range []uint32{0, 1, 3} {
+		key := &mailbox.AccountKey{Public: []byte("new"), Generation: generation}
+		err := e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID}, add, key)
+		e.wantErr(err, mailbox.ErrGone)
+	}
+	e.wantCredentials(secret, recovery)
+	key := mailbox.AccountKey{Public: []byte("new"), Generation: 2}
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID, recovery.ID}, add, &key))
+	e.wantCredentials(next)
+	equal(e, "key", e.getAccount(alice).Key, key)
+}
