@@ -32,16 +32,18 @@ type world struct {
 // newWorld makes a world; change alters the options before it begins.
 func newWorld(tb testing.TB, change ...func(*mailbox.Options)) *world {
 	tb.Helper()
-	return openWorld(tb, filepath.Join(tb.TempDir(), "mail.db"), change...)
+	return openWorld(tb, filepath.Join(tb.TempDir(), "mail.db"), true, change...)
 }
 
-func openWorld(tb testing.TB, path string, change ...func(*mailbox.Options)) *world {
+// openWorld makes a world on a file. With check, the store must be consistent when
+// it is closed.
+func openWorld(tb testing.TB, path string, check bool, change ...func(*mailbox.Options)) *world {
 	tb.Helper()
 	w := &world{path: path, clock: newClock(), log: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	var err error
 	w.store, err = sqlstore.Open(tb.Context(), sqlstore.Options{
-		Path: path, CheckOnClose: true, Now: w.clock.Now, Log: log,
+		Path: path, CheckOnClose: check, Now: w.clock.Now, Log: log,
 		KeyCheck: func(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey(relaySecret, id).Check() },
 	})
 	if err != nil {
