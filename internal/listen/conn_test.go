@@ -117,9 +117,15 @@ func TestPeers(t *testing.T) {
 		if !a.Known() || !b.Known() || (a == b) != test.same {
 			t.Errorf("%s: equal is %v, want %v", test.name, a == b, test.same)
 		}
+		if (a.Key() == b.Key()) != test.same {
+			t.Errorf("%s: equal keys is %v, want %v", test.name, a.Key() == b.Key(), test.same)
+		}
 	}
 	if peerOf(addrIP(&net.UnixAddr{})).Known() {
 		t.Error("a Unix socket has a network")
+	}
+	if key := (Peer{}).Key(); key != "" {
+		t.Errorf("the zero Peer has the key %q, want none", key)
 	}
 }
 
