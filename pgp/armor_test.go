@@ -17,7 +17,7 @@ import (
 func TestArmorLengths(t *testing.T) {
 	t.Parallel()
 	for n := range 3*armorLine + 4 {
-		data := chance(n)
+		data := noise(n)
 		text := armored("PGP MESSAGE", data)
 		block, err := armor.Decode(bytes.NewReader(text))
 		if err != nil {
@@ -41,7 +41,7 @@ func TestArmorShape(t *testing.T) {
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, line := range strings.Split(string(armored("X", chance(1000))), "\r\n") {
+	for _, line := range strings.Split(string(armored("X", noise(1000))), "\r\n") {
 		if len(line) > 76 || strings.ContainsAny(line, "\r\n") {
 			t.Errorf("line %q is too long or has a bare line end", line)
 		}
@@ -51,7 +51,7 @@ func TestArmorShape(t *testing.T) {
 // TestArmorWrites checks that the result depends on no write boundaries.
 func TestArmorWrites(t *testing.T) {
 	t.Parallel()
-	data := chance(3*armorBuffer*armorLine + 17)
+	data := noise(3*armorBuffer*armorLine + 17)
 	want := armored("PGP MESSAGE", data)
 	for _, piece := range []int{1, 7, armorLine, 4096, armorBuffer * armorLine, len(data)} {
 		var out bytes.Buffer
@@ -76,7 +76,7 @@ func TestArmorReportsFailedWrites(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("disk full")
 	w := newArmorWriter(failingWriter{broken}, "PGP MESSAGE")
-	if _, err := w.Write(chance(2 * armorBuffer * armorLine)); !errors.Is(err, broken) {
+	if _, err := w.Write(noise(2 * armorBuffer * armorLine)); !errors.Is(err, broken) {
 		t.Errorf("Write: got %v, want %v", err, broken)
 	}
 	if err := w.Close(); !errors.Is(err, broken) {
@@ -90,7 +90,7 @@ func TestCRC24(t *testing.T) {
 	if got, want := fmt.Sprintf("%x", crc24Start.update([]byte("123456789")).sum()), "21cf02"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	data := chance(100)
+	data := noise(100)
 	whole := crc24Start.update(data)
 	for cut := range data {
 		if got := crc24Start.update(data[:cut]).update(data[cut:]); got != whole {
@@ -99,8 +99,8 @@ func TestCRC24(t *testing.T) {
 	}
 }
 
-// chance returns n octets that look like ciphertext and are the same in every run.
-func chance(n int) []byte {
+// noise returns n octets that look like ciphertext and are the same in every run.
+func noise(n int) []byte {
 	source := rand.NewChaCha8([32]byte{1})
 	b := make([]byte, n)
 	source.Read(b)

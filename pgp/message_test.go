@@ -77,7 +77,7 @@ func TestEncryptDecrypt(t *testing.T) {
 					name := fmt.Sprintf("%d recipients, signed %v, %d octets, binary %v", len(to), signer != nil, n, binary)
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						checkRoundTrip(t, to, signer, string(chance(n)), EncryptOptions{Binary: binary})
+						checkRoundTrip(t, to, signer, string(noise(n)), EncryptOptions{Binary: binary})
 					})
 				}
 			}
