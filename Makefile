@@ -25,7 +25,7 @@ build: preflight
 	@$(GO) build -trimpath -o $(BIN) ./cmd/restante
 
 test: preflight
-	$(GO) test $(PKGS)
+	$(GO) test $(GOTESTFLAGS) $(PKGS)
 
 race: preflight
 	$(GO) test -race -shuffle=on $(PKGS)

@@ -7,7 +7,7 @@ n=0
 for dir in $(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | xargs -n1 dirname | sort -u); do
 	for target in $(grep -h '^func Fuzz' "$dir"/*_test.go | sed 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/' | sort -u); do
 		echo "fuzz $dir $target $time"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "./$dir"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 1x "./$dir"
 		n=$((n + 1))
 	done
 done

@@ -1,0 +1,133 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestMbsync syncs a Maildir both ways: new mail down and up, flags, new
+// folders, expunges on either side.
+func TestMbsync(t *testing.T) {
+	t.Parallel()
+	need(t, "mbsync", "isync")
+	r := start(t)
+	alice, bob := r.Accounts[0], r.Accounts[1]
+	g := newGnuPG(t, r.Accounts)
+	m := newMbsync(t, r, bob)
+
+	for i := range 3 {
+		submit(t, r, alice, bob, g.mail(t, alice, bob, fmt.Sprintf("letter %d", i)))
+	}
+	m.sync(t)
+	inbox := m.list(t, "INBOX")
+	if len(inbox) != 3 {
+		t.Fatalf("the Maildir has %d messages, want 3", len(inbox))
+	}
+	mail, err := os.ReadFile(inbox[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := g.decrypt(t, string(mail)); !strings.Contains(text, "letter") {
+		t.Errorf("decrypted %q", text)
+	}
+
+	// Locally: one message read and flagged, one deleted, one added elsewhere.
+	m.setFlags(t, inbox[0], "FS")
+	m.setFlags(t, inbox[1], "ST")
+	write(t, m.path("Letters", "new"), "1.local", g.mail(t, bob, bob, "written offline"))
+	for _, d := range []string{"cur", "tmp"} {
+		if err := os.MkdirAll(m.path("Letters", d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.sync(t)
+	if got := imapFlags(t, r, bob, "INBOX"); !slices.Equal(got, []string{"", `\Flagged \Seen`}) {
+		t.Errorf("flags on the server: %q", got)
+	}
+	if got := imapFlags(t, r, bob, "Letters"); len(got) != 1 {
+		t.Errorf("the folder made locally has %d messages on the server, want 1", len(got))
+	}
+
+	// On the server: everything in INBOX deleted.
+	imapDo(t, r, bob, `imap.select("INBOX"); imap.uid("STORE", "1:*", "+FLAGS", "(\\Deleted)"); imap.expunge()`)
+	m.sync(t)
+	if left := m.list(t, "INBOX"); len(left) != 0 {
+		t.Errorf("expunged on the server but still in the Maildir: %q", left)
+	}
+}
+
+// mbsync is a Maildir and the configuration that syncs it.
+type mbsync struct{ dir, rc string }
+
+func newMbsync(t *testing.T, r *relay, a account) mbsync {
+	t.Helper()
+	dir := t.TempDir()
+	_, port := hostPort(t, r.IMAPS)
+	rc := write(t, dir, "mbsyncrc", fmt.Sprintf(`IMAPAccount relay
+Host localhost
+Port %d
+User %s
+Pass %s
+SSLType IMAPS
+CertificateFile %s
+
+IMAPStore far
+Account relay
+
+MaildirStore near
+Path %s/mail/
+Inbox %s/mail/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+`, port, a.Address, a.Password, r.CAFile, dir, dir))
+	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return mbsync{dir, rc}
+}
+
+func (m mbsync) path(folder ...string) string {
+	return filepath.Join(append([]string{m.dir, "mail"}, folder...)...)
+}
+
+func (m mbsync) sync(t *testing.T) {
+	t.Helper()
+	run(t, "", []string{"HOME=" + m.dir}, "mbsync", "--config", m.rc, "--all")
+}
+
+// list returns the messages of a local folder.
+func (m mbsync) list(t *testing.T, folder string) []string {
+	t.Helper()
+	var all []string
+	for _, d := range []string{"new", "cur"} {
+		files, err := filepath.Glob(filepath.Join(m.path(folder, d), "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
+
+// setFlags gives a Maildir message the flags, as a mail reader does.
+func (m mbsync) setFlags(t *testing.T, file, flags string) {
+	t.Helper()
+	base, _, _ := strings.Cut(filepath.Base(file), ":2,")
+	dest := filepath.Join(filepath.Dir(filepath.Dir(file)), "cur", base+":2,"+flags)
+	if err := os.Rename(file, dest); err != nil {
+		t.Fatal(err)
+	}
+}
