@@ -19,6 +19,7 @@ type Session struct {
 	leave   sync.Once
 	revoked chan struct{}
 	once    sync.Once // closes revoked
+	after   observers // of AfterRevoked
 }
 
 // Close ends the session. The keys are forgotten soon after the account's last
@@ -30,7 +31,10 @@ func (x *Session) Close() {
 
 func (x *Session) revoke() {
 	x.ended.Store(true)
-	x.once.Do(func() { close(x.revoked) })
+	x.once.Do(func() {
+		close(x.revoked)
+		x.after.call()
+	})
 }
 
 // use returns what the session works with, unless it has ended.
@@ -70,6 +74,21 @@ func (x *Session) Usage(ctx context.Context) (quota, used Quota, err error) {
 // that opened the session replaced: at once by this process, within half a minute
 // by another. The session must be closed then.
 func (x *Session) Revoked() <-chan struct{} { return x.revoked }
+
+// AfterRevoked has f called once when Revoked is closed, at once if it is
+// already: for those who would need a goroutine to wait for the channel. f must
+// return at once, and must not call the session. stop prevents a call that has
+// not begun.
+func (x *Session) AfterRevoked(f func()) (stop func()) {
+	f = sync.OnceFunc(f)
+	stop = x.after.add(f)
+	select {
+	case <-x.revoked:
+		f()
+	default: // revoke closes the channel first, and calls f then
+	}
+	return stop
+}
 
 // Notify has f called after each change of the account, by whichever session or
 // delivery. The call is made by the store's writer: f must return at once, and
