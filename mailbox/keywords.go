@@ -2,7 +2,6 @@ package mailbox
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"maps"
 
@@ -63,11 +62,11 @@ func (own *owner) flagOf(ctx context.Context, word string) (Flags, error) {
 	if err := own.loadWordsLocked(ctx); err != nil {
 		return 0, err
 	}
-	mac := own.keys.KeywordMAC(folded)
+	mac := own.keys.KeywordMAC(folded) // and it is sealed as it is spelled
 	if n, ok := own.words.Load().bits[mac]; ok {
 		return KeywordFlag(n), nil
 	}
-	k, err := own.svc.store.AddKeyword(ctx, own.id, SealedName{MAC: mac[:], Sealed: own.sealWord(mac, word)})
+	k, err := own.svc.store.AddKeyword(ctx, own.id, SealedName{MAC: mac[:], Sealed: own.keys.SealKeyword(mac, word)})
 	if err != nil {
 		return 0, fmt.Errorf("add keyword: %w", err)
 	}
@@ -112,19 +111,6 @@ func (own *owner) loadWordsLocked(ctx context.Context) error {
 	return nil
 }
 
-// A keyword is kept beside the MAC of its folded form, and spelled as it was
-// first.
-func (own *owner) sealWord(mac seal.NameMAC, word string) []byte {
-	return own.keys.SealNote(wordLabel(mac), []byte(word))
-}
-
-func (own *owner) openWord(mac seal.NameMAC, part []byte) (string, error) {
-	word, err := own.keys.OpenNote(wordLabel(mac), part)
-	return string(word), err
-}
-
-func wordLabel(mac seal.NameMAC) string { return "keyword " + hex.EncodeToString(mac[:]) }
-
 func (d *dictionary) clone() *dictionary {
 	c := *d
 	c.bits = maps.Clone(d.bits)
@@ -139,7 +125,7 @@ func (d *dictionary) put(own *owner, k Keyword) {
 		return
 	}
 	mac := seal.NameMAC(k.Name.MAC)
-	word, err := own.openWord(mac, k.Name.Sealed)
+	word, err := own.keys.OpenKeyword(mac, k.Name.Sealed)
 	if err != nil {
 		own.svc.log.Error("keyword entry does not open", "account", own.id, "entry", k.N, "error", err)
 		return

@@ -91,7 +91,7 @@ func ownerParts(w world) []part {
 			name, err := keys(r).OpenName(w.keys.NameMAC(r.name), b)
 			return []byte(name), err
 		}},
-		{"keyword", toOwner | toName, w.keys.SealKeyword(home.name), []byte(home.name), func(r row, b []byte) ([]byte, error) {
+		{"keyword", toOwner | toName, w.keys.SealKeyword(w.keys.KeywordMAC(home.name), home.name), []byte(home.name), func(r row, b []byte) ([]byte, error) {
 			name, err := keys(r).OpenKeyword(w.keys.KeywordMAC(r.name), b)
 			return []byte(name), err
 		}},

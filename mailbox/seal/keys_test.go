@@ -15,7 +15,8 @@ func TestNames(t *testing.T) {
 		if got != name {
 			t.Errorf("mailbox: got %q, want %q", got, name)
 		}
-		got = must[string](t)(w.keys.OpenKeyword(w.keys.KeywordMAC(name), w.keys.SealKeyword(name)))
+		mac := w.keys.KeywordMAC("folded")
+		got = must[string](t)(w.keys.OpenKeyword(mac, w.keys.SealKeyword(mac, name)))
 		if got != name {
 			t.Errorf("keyword: got %q, want %q", got, name)
 		}

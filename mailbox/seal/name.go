@@ -42,8 +42,8 @@ func (n *nameKeys) at(owner Owner, mac NameMAC) coordinate {
 	return coordinate{kind: n.kind, owner: owner, extra: string(mac[:])}
 }
 
-func (n *nameKeys) seal(owner Owner, name string) []byte {
-	return sealPadded(n.box, n.at(owner, n.sum(name)), nameStep, []byte(name))
+func (n *nameKeys) seal(owner Owner, mac NameMAC, name string) []byte {
+	return sealPadded(n.box, n.at(owner, mac), nameStep, []byte(name))
 }
 
 func (n *nameKeys) open(owner Owner, mac NameMAC, part []byte) (string, error) {
@@ -56,7 +56,7 @@ func (n *nameKeys) open(owner Owner, mac NameMAC, part []byte) (string, error) {
 func (k *Keys) NameMAC(name string) NameMAC { return k.names.sum(name) }
 
 // SealName seals a mailbox name, to be kept beside its NameMAC.
-func (k *Keys) SealName(name string) []byte { return k.names.seal(k.owner, name) }
+func (k *Keys) SealName(name string) []byte { return k.names.seal(k.owner, k.NameMAC(name), name) }
 
 // OpenName opens a mailbox name that is kept beside mac. Errors: ErrOpen,
 // ErrVersion.
@@ -64,11 +64,13 @@ func (k *Keys) OpenName(mac NameMAC, part []byte) (string, error) {
 	return k.names.open(k.owner, mac, part)
 }
 
-// KeywordMAC returns what stands for a keyword.
+// KeywordMAC returns what stands for a keyword. Keywords are told apart without
+// regard to case, so the word is given in the one form that all its spellings have.
 func (k *Keys) KeywordMAC(word string) NameMAC { return k.words.sum(word) }
 
-// SealKeyword seals a keyword, to be kept beside its KeywordMAC.
-func (k *Keys) SealKeyword(word string) []byte { return k.words.seal(k.owner, word) }
+// SealKeyword seals one spelling of a keyword, to be kept beside mac, the keyword's
+// KeywordMAC.
+func (k *Keys) SealKeyword(mac NameMAC, word string) []byte { return k.words.seal(k.owner, mac, word) }
 
 // OpenKeyword opens a keyword that is kept beside mac. Errors: ErrOpen,
 // ErrVersion.
