@@ -16,8 +16,8 @@ type grammar struct {
 	version  byte // of the data that the session keys so far are for: 1, 2, or 0 for none yet
 	data     bool // the encrypted data has begun
 	head     packetHead
-	seen     uint64 // octets of the current body
-	esk      []byte // the current body, unless it is data or padding
+	seen     uint64         // octets of the current body
+	esk      []byte         // the current body, unless it is data or padding
 	lead     [dataLead]byte // the first octets of the encrypted data
 	entropy  chance
 	complete bool // the encrypted data has ended
