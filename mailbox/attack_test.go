@@ -183,8 +183,21 @@ func TestDamagedNames(t *testing.T) {
 	if got := names(t, x); !slices.Equal(got, []string{"INBOX+", "mended", "two"}) {
 		t.Errorf("folders %q", got)
 	}
-	if !strings.Contains(w.log.String(), "mailbox name does not open") {
-		t.Error("the log says nothing about it")
+	if _, err := x.FlagsOf(t.Context(), []string{"first", "second"}); err != nil {
+		t.Fatal(err)
+	}
+	w.sql(t, flip("subscription", "name_ct", "1 = 1", "30"), flip("keyword", "name_ct", "n = 0", "30"))
+	if got := names(t, x); !slices.Equal(got, []string{"INBOX", "mended", "two"}) {
+		t.Errorf("folders without a subscription that opens: %q", got)
+	}
+	create(t, x, "three") // a change, for the dictionary to be read anew
+	if got, err := x.KeywordNames(t.Context()); err != nil || !slices.Equal(got, []string{"second"}) {
+		t.Errorf("keywords %q, %v", got, err)
+	}
+	for _, line := range []string{"mailbox name does not open", "subscription does not open", "keyword entry does not open"} {
+		if !strings.Contains(w.log.String(), line) {
+			t.Errorf("the log does not say that a %s", line)
+		}
 	}
 }
 
