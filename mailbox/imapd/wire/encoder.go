@@ -83,6 +83,9 @@ func (e *Encoder) SetLiterals(l Literals) { e.opt.Literals = l }
 // Len returns the number of bytes that wait to be flushed.
 func (e *Encoder) Len() int { return len(e.b) }
 
+// Err returns the error that lost the connection, or nil.
+func (e *Encoder) Err() error { return e.broken }
+
 // Full reports whether the batch is large enough that it should be flushed.
 func (e *Encoder) Full() bool { return len(e.b) >= BatchSize }
 

@@ -1,0 +1,146 @@
+package imapd
+
+import (
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/restante/restante/mailbox/imapd/wire"
+)
+
+// command is one row of the table: when it may run, what the client may be told
+// of other sessions' changes when it ends, and what it does.
+//
+// run reads all arguments, ending with d.End, and then acts. A nil error is OK,
+// with what the method put into conn.done; any other becomes NO or BAD in
+// status.go.
+type command struct {
+	states state
+	tell   told
+	run    func(*conn, *wire.Decoder) error
+}
+
+// told says what a client may be told at the end of a command.
+type told uint8
+
+const (
+	everything  told = iota
+	noExpunges       // RFC 9051, 7.5.1: sequence numbers must hold during these
+	nothingElse      // the command has told all there is, or left the mailbox
+)
+
+// commands is every command there is. Those of RFC 3501 and 9051 come first.
+var commands map[string]command
+
+// init and not a literal, because the methods look at the table themselves.
+func init() {
+	commands = map[string]command{
+		"CAPABILITY":   {anyState, everything, (*conn).capability},
+		"NOOP":         {anyState, everything, (*conn).noop},
+		"LOGOUT":       {anyState, nothingElse, (*conn).runLogout},
+		"STARTTLS":     {notAuthenticated, nothingElse, (*conn).startTLS},
+		"AUTHENTICATE": {notAuthenticated, nothingElse, (*conn).authenticate},
+		"LOGIN":        {notAuthenticated, nothingElse, (*conn).runLogin},
+		"ENABLE":       {loggedIn, everything, (*conn).enable},
+		"SELECT":       {loggedIn, nothingElse, (*conn).selectRW},
+		"EXAMINE":      {loggedIn, nothingElse, (*conn).examine},
+		"NAMESPACE":    {loggedIn, everything, (*conn).namespace},
+		"ID":           {anyState, everything, (*conn).runID},
+		"UNSELECT":     {selectedState, nothingElse, (*conn).unselect},
+		"CHECK":        {selectedState, everything, (*conn).noop},
+	}
+}
+
+// command runs one command. Only an error that ends the connection is returned.
+func (c *conn) command(d *wire.Decoder) error {
+	if d.AtEnd() && d.Err() == nil {
+		return nil // an empty line harms nobody, and some clients send one
+	}
+	tag := d.Tag()
+	if err := d.Err(); err != nil {
+		return c.refuse("", err)
+	}
+	d.SP()
+	name, cmd := c.lookup(d)
+	c.done = completion{}
+	err := cmd.run(c, d)
+	if lost := c.lost(); lost != nil {
+		return lost
+	}
+	if lost := c.tell(cmd.tell); lost != nil {
+		return lost
+	}
+	if err != nil {
+		return c.refuse(tag, err)
+	}
+	return c.complete(tag, name)
+}
+
+// lookup reads the name of a command and finds it. What is not there, or not now,
+// is a command too: one that fails.
+func (c *conn) lookup(d *wire.Decoder) (string, command) {
+	name := d.Keyword()
+	if name == "UID" {
+		d.SP()
+		name = "UID " + d.Keyword()
+	}
+	if err := d.Err(); err != nil {
+		return "", failing(err)
+	}
+	cmd, ok := commands[name]
+	if !ok {
+		return "", failing(errUnknownCommand)
+	}
+	if cmd.states&c.state == 0 {
+		return name, failing(wrongState(c.state))
+	}
+	return name, cmd
+}
+
+func failing(err error) command {
+	return command{run: func(*conn, *wire.Decoder) error { return err }, tell: noExpunges}
+}
+
+// complete writes the tagged OK.
+func (c *conn) complete(tag, name string) error {
+	c.bad = 0
+	text := c.done.text
+	if text == "" {
+		text = name + " completed"
+	}
+	c.w.StartStatus(tag, imap.StatusResponseTypeOK)
+	if c.done.code != nil {
+		c.done.code()
+	}
+	c.w.Text(text)
+	if err := c.w.CRLF(); err != nil {
+		// What the client asked for was done; only the details can't be told.
+		c.sent(err)
+		_ = c.w.Status(tag, imap.StatusResponseTypeOK, "", text) // c.w remembers
+	}
+	if c.done.then == nil {
+		return c.w.Err()
+	}
+	if err := c.w.Flush(); err != nil {
+		return err
+	}
+	return c.done.then()
+}
+
+// refuse writes the tagged NO or BAD for err, and counts what makes no sense.
+func (c *conn) refuse(tag string, err error) error {
+	s := c.statusOf(err)
+	if err := c.w.Status(tag, s.typ, s.code, s.text); err != nil {
+		return err
+	}
+	if s.typ != imap.StatusResponseTypeBad {
+		c.bad = 0
+		return nil
+	}
+	limit := c.srv.o.Limits.BadCommands
+	if c.state == notAuthenticated {
+		limit = (limit + 1) / 2
+	}
+	if c.bad++; c.bad >= limit {
+		return byeNonsense
+	}
+	return nil
+}
