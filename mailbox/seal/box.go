@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
 	"sync"
@@ -15,34 +14,6 @@ const (
 
 // boxOverhead is how much longer a sealed box is than its padded content.
 const boxOverhead = headerSize + nonceSize + tagSize
-
-// newBoxCipher returns AES-256-GCM with random nonces under key. One key may
-// seal 2^32 boxes before the chance of a repeated nonce passes 2^-32; the
-// busiest one, an account's mailbox key, seals one box per message.
-func newBoxCipher(key []byte) cipher.AEAD {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		panic("restante: internal error: box key: " + err.Error())
-	}
-	a, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic("restante: internal error: box cipher: " + err.Error())
-	}
-	return a
-}
-
-// newStreamCipher returns AES-256-GCM with nonces that the caller counts.
-func newStreamCipher(key []byte) cipher.AEAD {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		panic("restante: internal error: stream key: " + err.Error())
-	}
-	a, err := cipher.NewGCM(block)
-	if err != nil {
-		panic("restante: internal error: stream cipher: " + err.Error())
-	}
-	return a
-}
 
 // sealBox seals content as the part at c: header, nonce, ciphertext, tag.
 func sealBox(a cipher.AEAD, c coordinate, content []byte) []byte {
