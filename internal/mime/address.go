@@ -32,6 +32,7 @@ type addressParser struct {
 	angled  bool // from angle brackets
 	mailbox string
 	host    string
+	route   string
 }
 
 // next reads one lexical element and acts on it.
@@ -87,7 +88,7 @@ func (p *addressParser) angle() {
 		p.words = append([]string{p.mailbox + "@" + p.host}, p.words...)
 		p.mailbox, p.host = "", ""
 	}
-	p.skipRoute()
+	p.readRoute()
 	var local []string
 	for p.skipCFWS(); p.more(); p.skipCFWS() {
 		c := p.s[p.i]
@@ -110,13 +111,14 @@ func (p *addressParser) angle() {
 	p.skip('>')
 }
 
-// skipRoute passes a source route (RFC 5322, 4.4), which is to be ignored.
-func (p *addressParser) skipRoute() {
+// readRoute reads an obsolete source route (RFC 5322, 4.4).
+func (p *addressParser) readRoute() {
 	p.skipCFWS()
 	if !p.more() || p.s[p.i] != '@' {
 		return
 	}
 	if n := strings.IndexAny(p.s[p.i:], ":<>\""); n >= 0 && p.s[p.i+n] == ':' {
+		p.route = strings.TrimRight(p.s[p.i:p.i+n], " \t")
 		p.i += n + 1
 	}
 }
@@ -201,7 +203,7 @@ func (p *addressParser) endGroup() {
 
 // flush completes the address collected so far, if there is any.
 func (p *addressParser) flush() {
-	a := Address{Name: strings.Join(p.words, " "), Mailbox: p.mailbox, Host: p.host}
+	a := Address{Name: strings.Join(p.words, " "), Mailbox: p.mailbox, Host: p.host, Route: p.route}
 	switch {
 	case p.address:
 	case len(p.words) == 1:

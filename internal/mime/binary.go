@@ -109,6 +109,7 @@ func appendAddresses(b []byte, list []Address) []byte {
 		b = appendString(b, a.Name)
 		b = appendString(b, a.Mailbox)
 		b = appendString(b, a.Host)
+		b = appendString(b, a.Route)
 	}
 	return b
 }

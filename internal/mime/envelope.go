@@ -16,6 +16,7 @@ type Address struct {
 	Name    string // display name without quotes, encoded words kept; a comment if there is no other name
 	Mailbox string // local part without quotes
 	Host    string // domain, or address literal with its brackets
+	Route   string // obsolete source route ("@a,@b"), which IMAP still shows
 }
 
 // What Mailbox and Host of a malformed address hold instead of nothing, which would mark a group. Neither can be part

@@ -83,11 +83,10 @@ func unfold(b []byte) string {
 	}
 	line := make([]byte, 0, len(b))
 	for i, c := range b {
-		next := func(n int, is byte) bool { return i+n < len(b) && b[i+n] == is }
+		more := i+1 < len(b)
 		switch {
-		case c == '\r' && next(1, '\n') && (next(2, ' ') || next(2, '\t')):
-		case c == '\n' && (next(1, ' ') || next(1, '\t')):
-		case c == '\r' && next(1, '\n'):
+		case c == '\r' && more && b[i+1] == '\n': // the LF decides
+		case c == '\n' && more && isBlank(b[i+1]):
 		case c == '\r' || c == '\n' || c == 0:
 			line = append(line, ' ')
 		default:

@@ -101,10 +101,10 @@ func TestWalkSample(t *testing.T) {
 	want := Envelope{
 		Date: "Mon, 23 Nov 2026 14:08:00 +0100", Subject: "Hello there", MessageID: "<1@example.org>",
 		Time:    time.Date(2026, 11, 23, 14, 8, 0, 0, time.FixedZone("", 3600)),
-		From:    []Address{{"Joe Doe", "joe", "example.org"}},
-		Sender:  []Address{{"Joe Doe", "joe", "example.org"}},
-		ReplyTo: []Address{{"Joe Doe", "joe", "example.org"}},
-		To:      []Address{{"", "jane", "example.net"}, {"", "hidden-recipients", ""}, {}},
+		From:    []Address{{Name: "Joe Doe", Mailbox: "joe", Host: "example.org"}},
+		Sender:  []Address{{Name: "Joe Doe", Mailbox: "joe", Host: "example.org"}},
+		ReplyTo: []Address{{Name: "Joe Doe", Mailbox: "joe", Host: "example.org"}},
+		To:      []Address{{Mailbox: "jane", Host: "example.net"}, {Mailbox: "hidden-recipients"}, {}},
 	}
 	if d := cmp.Diff(m.Envelope, want); d != "" {
 		t.Errorf("envelope (-got +want):\n%s", d)
@@ -129,7 +129,7 @@ func TestBinaryOfSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Defects, m.Root.Header = nil, nil
-	if d := cmp.Diff(got, m); d != "" {
+	if d := cmp.Diff(dump(got), dump(m)); d != "" {
 		t.Errorf("(-got +want):\n%s", d)
 	}
 	h, err := ParseHead(b)

@@ -189,7 +189,7 @@ func (d *decoder) envelope(e *Envelope) {
 		e.Time = d.time()
 	}
 	e.Date, e.Subject, e.InReplyTo, e.MessageID = d.string(), d.string(), d.string(), d.string()
-	slab := make([]Address, 0, d.count(d.left(), 3))
+	slab := make([]Address, 0, d.count(d.left(), 4))
 	for _, l := range e.storedLists(flags) {
 		*l, slab = d.addresses(slab)
 	}
@@ -207,8 +207,8 @@ func (d *decoder) envelope(e *Envelope) {
 // time reads a time that ParseDate could have given.
 func (d *decoder) time() time.Time {
 	unix, minutes := d.varint(), d.varint()
-	const year10000 = 253402300800
-	if d.bad || unix < -year10000 || unix > year10000 || minutes <= -24*60 || minutes >= 24*60 {
+	const far = 1 << 40 // seconds: beyond any year of four digits
+	if d.bad || unix < -far || unix > far || minutes <= -24*60 || minutes >= 24*60 {
 		d.bad = true
 		return time.Time{}
 	}
@@ -227,7 +227,7 @@ func (d *decoder) addresses(slab []Address) (list, all []Address) {
 	}
 	start := len(slab)
 	for range n {
-		slab = append(slab, Address{Name: d.string(), Mailbox: d.string(), Host: d.string()})
+		slab = append(slab, Address{Name: d.string(), Mailbox: d.string(), Host: d.string(), Route: d.string()})
 	}
 	return slab[start:len(slab):len(slab)], slab
 }
