@@ -31,6 +31,7 @@ type loginToken [sha256.Size]byte
 type login struct {
 	account    AccountID
 	credential CredentialID
+	kind       CredentialKind
 	verifier   seal.Verifier
 }
 
@@ -93,7 +94,7 @@ func (r *keyring) find(t loginToken) (*owner, login) {
 
 // open gives the owner of a root a session, and remembers the login.
 func (r *keyring) open(s *Service, sealer seal.Owner, root *seal.Root, c Credential, t loginToken) (*Session, error) {
-	l := login{account: AccountID(sealer.Account), credential: c.ID}
+	l := login{account: AccountID(sealer.Account), credential: c.ID, kind: c.Kind}
 	copy(l.verifier[:], c.Verifier)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox/seal"
 )
 
@@ -27,7 +28,8 @@ func (Login) LogValue() slog.Value { return slog.StringValue("[login]") }
 //
 // Errors: ErrAuth for unknown users and wrong secrets alike, after the same work;
 // ErrDisabled, only with the right secret; ErrBusy, when too many passwords are
-// being checked; ErrThrottled, when too many failing logins wait already. After
+// being checked; ErrThrottled, when too many failing logins wait already; and what
+// Options.SignUp returns for an address that no account has. After
 // some failures each further try is delayed, by up to 15 s. A login that was good
 // a moment ago, and whose account has sessions, costs next to nothing and is not
 // delayed.
@@ -49,18 +51,21 @@ func (s *Service) Login(ctx context.Context, l Login) (*Session, error) {
 
 // try is a login as it is looked at.
 type try struct {
-	mac   seal.AddressMAC
-	proof proof
-	token loginToken
-	keys  []string // for the throttle
+	address addr.Address // zero if the user name is none
+	peer    Peer
+	mac     seal.AddressMAC
+	proof   proof
+	token   loginToken
+	keys    []string // for the throttle
 }
 
 func (s *Service) newTry(l Login) *try {
 	key := l.User
-	if a, err := s.userAddress(l.User); err == nil {
-		key = a.Key()
+	address, err := s.userAddress(l.User)
+	if err == nil {
+		key = address.Key()
 	} // else it is nobody's address, and goes the way of one that is unknown
-	t := &try{mac: s.key.AddressMAC(key), proof: newProof(l.Secret)}
+	t := &try{address: address, peer: l.Peer, mac: s.key.AddressMAC(key), proof: newProof(l.Secret)}
 	t.token = s.ring.token(t.mac, l.Secret)
 	t.keys = []string{throttleKey("login", string(t.mac[:]), t.proof.credential())}
 	if l.Peer != "" {
@@ -71,7 +76,7 @@ func (s *Service) newTry(l Login) *try {
 
 // loginNow checks the secret.
 func (s *Service) loginNow(ctx context.Context, t *try) (*Session, error) {
-	row, err := s.lookUp(ctx, t.mac)
+	row, err := s.accountFor(ctx, t)
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}

@@ -52,14 +52,24 @@ func (s *Service) SetPassword(ctx context.Context, id AccountID, oldOrRecovery, 
 		return "", fmt.Errorf("set password: %w", err)
 	}
 	defer root.Wipe()
-	add, secret, err := s.newCredential(ctx, MainSecret, s.owner(id, row.Key.Generation), &root, password)
+	if secret, err = s.replacePassword(ctx, row, rows, &root, password); err != nil {
+		return secret, fmt.Errorf("set password: %w", err)
+	}
+	return secret, nil
+}
+
+// replacePassword gives an account another password, or a generated secret if it
+// is "", and ends the sessions of the old one. If only the latter fails, the new
+// secret is returned beside the error.
+func (s *Service) replacePassword(ctx context.Context, row Account, rows []Credential, root *seal.Root, password string) (string, error) {
+	add, secret, err := s.newCredential(ctx, MainSecret, s.owner(row.ID, row.Key.Generation), root, password)
 	if err != nil {
-		return "", fmt.Errorf("set password: %w", err)
+		return "", err
 	}
-	if err := s.store.ReplaceCredentials(ctx, id, replaced(rows), []Credential{add}, nil); err != nil {
-		return "", fmt.Errorf("set password: %w", err)
+	if err := s.store.ReplaceCredentials(ctx, row.ID, replaced(rows), []Credential{add}, nil); err != nil {
+		return "", err
 	}
-	return secret, s.recheck(ctx, id)
+	return secret, s.recheck(ctx, row.ID)
 }
 
 // proveRight opens the root with a secret that may set a new password.

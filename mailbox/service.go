@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/restante/restante/mailbox/seal"
 )
 
@@ -26,6 +28,12 @@ type Options struct {
 	Limits       Limits       // each zero field is its default
 	TempDir      string       // for spool files, which are sealed; "" is os.TempDir
 	Log          *slog.Logger // nil discards
+
+	// SignUp decides whether a login with an address that no account has, and
+	// with a password of its own, makes the account: nil does, ErrAuth is an
+	// ordinary failed login, and ErrThrottled asks to try again later. It is
+	// called from many goroutines. A nil SignUp never makes one.
+	SignUp func(FirstLogin) error
 
 	// Now is the clock, and Wait waits for d or until ctx ends, with ctx's
 	// error then. nil is real time.
@@ -98,6 +106,7 @@ type Service struct {
 	rewraps                *turnstile
 	throttle               *throttle
 	ring                   *keyring
+	firsts                 singleflight.Group // first logins, by address MAC
 	idleTables             atomic.Int64
 
 	done   context.Context // ends with the service
