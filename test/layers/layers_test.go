@@ -23,10 +23,12 @@ const module = "github.com/restante/restante/"
 // rules says which packages of this module each package may import. A package
 // that isn't here has no place in the architecture yet.
 var rules = map[string][]string{
-	"cmd/restante": {"mta", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway",
+	"cmd/restante": {"mta", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "web", "web/token",
 		"internal/addr", "internal/config", "internal/listen", "internal/mime", "internal/redact"},
 	"gateway":             {"mailbox", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
 	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime"},
+	"web":                 {"mailbox", "pgp", "web/token", "internal/addr"},
+	"web/token":           {},
 	"mailbox":             {"mailbox/seal", "internal/addr", "internal/mime"},
 	"mailbox/seal":        {},
 	"mailbox/sqlstore":    {"mailbox", "mailbox/seal"},
