@@ -129,3 +129,37 @@ func (l *lineReader) checkPart(b []byte, ends bool) error {
 	l.cr, l.column = false, 0
 	return nil
 }
+
+// A dotCR finds a line that begins with a dot and a bare CR in what a client
+// sends, in chunks. The engine's reader of DATA drops that CR together with the
+// dot, so that the lineReader behind it can't refuse the message. It may be
+// looked for everywhere: no command and no lawful message has it.
+type dotCR struct {
+	seen int // bytes of "\n.\r" that the last chunk ended with
+}
+
+// in reports whether the next chunk completes such a line.
+func (d *dotCR) in(b []byte) bool {
+	for len(b) > 0 {
+		if d.seen == 0 {
+			at := bytes.IndexByte(b, '\n')
+			if at < 0 {
+				return false
+			}
+			b, d.seen = b[at+1:], 1
+			continue
+		}
+		switch c := b[0]; {
+		case d.seen == 3 && c != '\n':
+			return true
+		case c == '\n':
+			d.seen = 1
+		case d.seen == 1 && c == '.', d.seen == 2 && c == '\r':
+			d.seen++
+		default:
+			d.seen = 0
+		}
+		b = b[1:]
+	}
+	return false
+}

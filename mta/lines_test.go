@@ -123,3 +123,36 @@ func FuzzLineReader(f *testing.F) {
 		}
 	})
 }
+
+func TestDotCR(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in   string
+		want bool
+	}{
+		{"", false},
+		{"a\r\n.\r\n", false},
+		{"DATA\r\n.\r\nQUIT\r\n", false},
+		{"a\r\n.\rb", true},
+		{"a\r\n.\r\r\n", true},
+		{"a\r\n.\r.\r\n", true},
+		{"a\n\n.\rb", true},
+		{"a\r\n..\rb", false},
+		{"a\r\nb.\rc", false},
+		{"a\r\n.\r\n.\r\n.\rb", true},
+		{"a\r\n.\r", false},
+	}
+	for _, test := range tests {
+		var whole, bits dotCR
+		if got := whole.in([]byte(test.in)); got != test.want {
+			t.Errorf("%q: got %v, want %v", test.in, got, test.want)
+		}
+		got := false
+		for i := range len(test.in) {
+			got = got || bits.in([]byte(test.in[i:i+1]))
+		}
+		if got != test.want {
+			t.Errorf("%q byte by byte: got %v, want %v", test.in, got, test.want)
+		}
+	}
+}

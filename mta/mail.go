@@ -1,0 +1,61 @@
+package mta
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/mailbox"
+)
+
+var (
+	errNested     = errors.New("mta: MAIL inside a transaction")
+	errSenderPath = errors.New("mta: sender is not an address")
+)
+
+// mail begins a transaction (RFC 5321, 4.1.1.2). Its parameters but SIZE need
+// nothing done: bodies pass as they are, and DSN and AUTH parameters have no
+// next hop to go to.
+func (s *session) mail(path string, o *smtp.MailOptions) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.checkLogin(); err != nil {
+		return err
+	}
+	if s.tx.begun {
+		return errNested
+	}
+	from, err := parsePath(path)
+	if err != nil && path != "" {
+		return errSenderPath
+	}
+	if err := s.policy.sender(from); err != nil {
+		return err
+	}
+	if o.RequireTLS && !s.wire.isSecure() {
+		return errTLSFirst // RFC 8689, 3: only over TLS
+	}
+	if o.Size > s.server.limits.MaxMessage {
+		return mailbox.ErrTooLarge
+	}
+	s.tx = transaction{begun: true, from: from, size: o.Size}
+	return nil
+}
+
+// parsePath reads an address as the engine gives it: without the quotes of a
+// quoted local part, so that they have to be put back where they are needed.
+func parsePath(path string) (addr.Address, error) {
+	a, err := addr.Parse(path)
+	if err == nil || strings.Count(path, "@") != 1 {
+		return a, err
+	}
+	local, domain, _ := strings.Cut(path, "@")
+	return addr.Parse(quoted(local) + "@" + domain)
+}
+
+// quoted returns the quoted-string that means s (RFC 5321, 4.1.2).
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}

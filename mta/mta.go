@@ -1,0 +1,163 @@
+// Package mta takes mail in by SMTP: from the relay's own users (submission,
+// RFC 6409) and from other servers for them (MX, RFC 5321).
+//
+//	server, err := mta.New(mta.Options{Service: service, Domains: domains, TLS: config, Gate: gate, Log: log})
+//	group.Go(func() error { return server.ServeSubmission(ctx, listener) })
+//	group.Go(func() error { return server.ServeMX(ctx, other) })
+//
+// A message takes one way, whether it came by DATA or BDAT: its lines are
+// checked (lines.go), its header is rewritten so that nothing that identifies a
+// person stays but what delivery needs (header.go), the gate judges it, and the
+// mailbox service seals it to each recipient. "250" is said when it is durable
+// for all of them, and not before.
+//
+// What is promised to the people who write:
+//
+//   - The address and name of a client are never stored, logged or repeated.
+//   - Only TLS carries a login. Only an account's own addresses can be senders,
+//     and nobody else can use them from outside.
+//   - A message is taken whole or refused with a reason that says what to do.
+//   - No error text of this process leaves it: what is not foreseen in reply.go
+//     is a 451 with a reference into the log.
+//
+// The engine is github.com/emersion/go-smtp. It is behind one adapter in two
+// halves: wire.go is the connection as the engine sees it, adapter.go the
+// session. They hold what the engine lacks, each with its reason. Commands have
+// a file each: auth.go, mail.go, rcpt.go, data.go. Decisions are pure functions
+// in policy.go.
+//
+// Offered are STARTTLS (RFC 3207), AUTH with PLAIN and LOGIN (4954), SIZE
+// (1870), PIPELINING (2920), 8BITMIME (6152), SMTPUTF8 (6531), CHUNKING (3030),
+// ENHANCEDSTATUSCODES (2034), LIMITS (9422), and from other servers REQUIRETLS
+// (8689), which delivery into a mailbox here fulfils.
+package mta
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/mailbox"
+)
+
+// Options is what a Server is made of. Service and Domains are needed; the zero
+// value of everything else is a documented default.
+type Options struct {
+	Service *mailbox.Service
+
+	// Domains are those whose addresses are ours, the primary one first.
+	Domains []string
+	// Hostname is how the server names itself; "" is the primary domain.
+	Hostname string
+
+	// TLS is the configuration for STARTTLS on listeners whose connections are
+	// not TLS already. Without it no STARTTLS is offered there, and a submission
+	// listener lets nobody log in.
+	TLS *tls.Config
+
+	// Gate judges each message after its header was rewritten; nil accepts all.
+	Gate mailbox.Gate
+
+	// Peer names the network of a connection as the listener gave it, for the
+	// throttling of logins. nil is one network without a limit.
+	Peer func(net.Conn) mailbox.Peer
+
+	Limits Limits           // each zero field is its default
+	Log    *slog.Logger     // nil discards
+	Now    func() time.Time // the clock for Date fields; nil is time.Now
+}
+
+// Limits bounds what a connection may do, and how long it may take.
+type Limits struct {
+	MaxMessage    int64 // bytes of a message; 31,457,280
+	MaxRecipients int   // of a transaction; 100
+	MaxLine       int   // bytes of a line of a message, with CRLF; 2000
+	AuthAttempts  int   // failed logins of a connection, the last of which ends it; 3
+	MaxErrors     int   // permanent errors since the last message kept; 20, one more ends the connection
+	MaxCommands   int   // in a minute, without a message kept; 1000, one more ends the connection
+
+	HandshakeTimeout time.Duration // for TLS; 10 s
+	LoginTimeout     time.Duration // from connection to AUTH, at submission; 2 min
+	IdleTimeout      time.Duration // from a reply to the next command; 5 min (RFC 5321, 4.5.3.2.7)
+	ProgressTimeout  time.Duration // for each 512 bytes inside a command or message; 2 min
+	WriteTimeout     time.Duration // for sending replies; 1 min
+	StopTimeout      time.Duration // for messages under way when the server stops; 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	orDefault(&l.MaxMessage, 31457280)
+	orDefault(&l.MaxRecipients, 100)
+	orDefault(&l.MaxLine, 2000)
+	orDefault(&l.AuthAttempts, 3)
+	orDefault(&l.MaxErrors, 20)
+	orDefault(&l.MaxCommands, 1000)
+	orDefault(&l.HandshakeTimeout, 10*time.Second)
+	orDefault(&l.LoginTimeout, 2*time.Minute)
+	orDefault(&l.IdleTimeout, 5*time.Minute)
+	orDefault(&l.ProgressTimeout, 2*time.Minute)
+	orDefault(&l.WriteTimeout, time.Minute)
+	orDefault(&l.StopTimeout, 10*time.Second)
+	return l
+}
+
+func orDefault[T int | int64 | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// Server takes mail in. It is safe for concurrent use.
+type Server struct {
+	o       Options
+	domains []string
+}
+
+// New returns a Server. The error names the option at fault.
+func New(o Options) (*Server, error) {
+	if o.Service == nil {
+		return nil, errors.New("mta: Options.Service is needed")
+	}
+	s := &Server{o: o}
+	for _, d := range o.Domains {
+		a, err := addr.Parse("postmaster@" + d)
+		if err != nil {
+			return nil, errors.New("mta: Options.Domains has something that is not a domain")
+		}
+		s.domains = append(s.domains, a.Domain())
+	}
+	if len(s.domains) == 0 {
+		return nil, errors.New("mta: Options.Domains is needed")
+	}
+	s.o.Limits = o.Limits.withDefaults()
+	if o.Hostname == "" {
+		s.o.Hostname = s.domains[0]
+	}
+	if o.Log == nil {
+		s.o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		s.o.Now = time.Now
+	}
+	if o.Peer == nil {
+		s.o.Peer = func(net.Conn) mailbox.Peer { return "" }
+	}
+	return s, nil
+}
+
+// ServeSubmission takes mail from users who log in, on connections of ln that
+// are TLS (port 465) or not yet (587). It closes ln when ctx ends, lets messages
+// under way come to their end for up to Limits.StopTimeout, closes the
+// connections that are left, and returns nil. Any other end of ln is an error.
+func (s *Server) ServeSubmission(ctx context.Context, ln net.Listener) error {
+	return s.serve(ctx, ln, submission)
+}
+
+// ServeMX takes mail from other servers for the accounts of this one (port 25).
+// It ends as ServeSubmission does.
+func (s *Server) ServeMX(ctx context.Context, ln net.Listener) error {
+	return s.serve(ctx, ln, exchange)
+}
