@@ -18,9 +18,13 @@ func TestEngineSaysWhatIsReworded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(filepath.Join(pkg.Dir, "conn.go"))
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, file := range []string{"conn.go", "server.go"} {
+		text, err := os.ReadFile(filepath.Join(pkg.Dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
 	}
 	texts := []string{echoHello, echoMail, echoRcpt, echoUnknown, chunkTaken, resetDone, tooLarge}
 	for text := range rewords {
