@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/restante/restante/internal/mime"
@@ -68,6 +70,12 @@ func (s *Service) judge(o ReceiveOptions) Judge {
 func keptFields() []string {
 	return []string{"Message-ID", "Date", "From", "Content-Type", "References", "Chat-Version", "Chat-Is-Post-Message",
 		"Secure-Join", "Autocrypt-Setup-Message", "X-Microsoft-Original-Message-ID"}
+}
+
+// KeepsField reports whether Info.Kept has the header fields of that name, in
+// whatever case.
+func KeepsField(name string) bool {
+	return slices.ContainsFunc(keptFields(), func(kept string) bool { return strings.EqualFold(kept, name) })
 }
 
 func (s *Service) newSpool() *spool {
