@@ -191,9 +191,10 @@ func (t *tx) addBody(b *body) error {
 const (
 	queryShare = `INSERT INTO shared (account_id, blob_id, extra) VALUES ($1, $2, 1)
 		ON CONFLICT (account_id, blob_id) DO UPDATE SET extra = shared.extra + 1`
+	queryDropBody = `DELETE FROM body WHERE account_id = $1 AND blob_id = $2
+		AND NOT EXISTS (SELECT 1 FROM shared WHERE account_id = $1 AND blob_id = $2)`
 	queryUnshare      = `UPDATE shared SET extra = extra - 1 WHERE account_id = $1 AND blob_id = $2 AND extra > 1`
 	queryUnique       = `DELETE FROM shared WHERE account_id = $1 AND blob_id = $2`
-	queryDropBody     = `DELETE FROM body WHERE account_id = $1 AND blob_id = $2`
 	queryDropBodyFile = `DELETE FROM body_file WHERE account_id = $1 AND blob_id = $2`
 )
 
@@ -204,9 +205,9 @@ func (t *tx) share(id mailbox.AccountID, blob seal.BlobID) error {
 }
 
 // releaseBody notes that one message less has the body, and removes it with the
-// last one.
+// last one. The first statement does it for most.
 func (t *tx) releaseBody(id mailbox.AccountID, blob seal.BlobID) error {
-	for _, query := range []string{queryUnshare, queryUnique, queryDropBody} {
+	for _, query := range []string{queryDropBody, queryUnshare, queryUnique} {
 		if n, err := t.exec(query, int64(id), blob[:]); err != nil || n > 0 {
 			return err
 		}

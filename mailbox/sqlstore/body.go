@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
@@ -41,9 +40,12 @@ func (s *Store) CreateBody(ctx context.Context, id mailbox.AccountID, blob seal.
 		return nil, fmt.Errorf("create body: %w", err)
 	}
 	defer s.leave()
+	if size < 0 {
+		return nil, fmt.Errorf("create body: a size of %d bytes", size)
+	}
 	b := &body{files: s.files, account: id, blob: blob, size: size}
 	if size <= maxInline {
-		b.data = make([]byte, 0, max(size, 0))
+		b.data = make([]byte, 0, size)
 		return b, nil
 	}
 	var err error
@@ -184,10 +186,13 @@ type fileBody struct {
 	size int64
 }
 
-var (
-	_ mailbox.BodyReader = fileBody{}
-	_ io.ReaderAt        = fileBody{}
-)
+var _ mailbox.BodyReader = fileBody{}
 
 // Size implements mailbox.BodyReader.
 func (f fileBody) Size() int64 { return f.size }
+
+// ReadAt implements io.ReaderAt.
+func (f fileBody) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.File.ReadAt(p, off)
+	return n, withoutPath(err)
+}

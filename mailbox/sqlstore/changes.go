@@ -9,29 +9,41 @@ import (
 // Changes implements mailbox.Store.
 func (s *Store) Changes(ctx context.Context, id mailbox.AccountID, mbox mailbox.MailboxID, since mailbox.ModSeq) (mailbox.Changes, error) {
 	var c mailbox.Changes
-	err := s.read(ctx, "read changes", func(q querier) error {
+	err := s.readOne(ctx, "read changes", func(q querier) error {
 		m, err := q.mailbox(id, mbox)
 		if err != nil {
 			return err
 		}
-		c = mailbox.Changes{Mailbox: m, Complete: since == 0 || since >= m.VanishFloor}
-		if since >= m.HighestModSeq {
+		if since >= m.HighestModSeq { // the usual answer costs one query
+			c = mailbox.Changes{Mailbox: m, Complete: true}
 			return nil
 		}
-		if since == 0 || !c.Complete {
-			c.Rows, err = q.allRows(id, m)
+		return q.inSnapshot(func() error {
+			c, err = q.changes(id, mbox, since)
 			return err
-		}
-		if c.Rows, err = q.rowsSince(id, mbox, since); err != nil {
-			return err
-		}
-		c.Vanished, err = q.vanishedSince(id, mbox, since)
-		return err
+		})
 	})
 	if err != nil {
 		return mailbox.Changes{}, err
 	}
 	return c, nil
+}
+
+func (q querier) changes(id mailbox.AccountID, mbox mailbox.MailboxID, since mailbox.ModSeq) (mailbox.Changes, error) {
+	m, err := q.mailbox(id, mbox)
+	if err != nil {
+		return mailbox.Changes{}, err
+	}
+	c := mailbox.Changes{Mailbox: m, Complete: since == 0 || since >= m.VanishFloor}
+	if since == 0 || !c.Complete {
+		c.Rows, err = q.allRows(id, m)
+		return c, err
+	}
+	if c.Rows, err = q.rowsSince(id, mbox, since); err != nil {
+		return c, err
+	}
+	c.Vanished, err = q.vanishedSince(id, mbox, since)
+	return c, err
 }
 
 const (

@@ -10,9 +10,11 @@ import (
 	"github.com/restante/restante/mailbox/seal"
 )
 
+type invariant struct{ name, query string }
+
 // invariants are what must hold of every store, each as a query that finds the
 // rows of which it does not. Each row is an account and what it is about.
-var invariants = []struct{ name, query string }{
+var invariants = []invariant{
 	{"the counters of a mailbox are those of its messages", `
 		SELECT mailbox.account_id, mailbox.mailbox_id FROM mailbox LEFT JOIN (
 			SELECT account_id, mailbox_id, count(*) AS n, sum(size) AS bytes,

@@ -17,7 +17,7 @@ func (s *Store) Copy(ctx context.Context, id mailbox.AccountID, c mailbox.CopyRe
 		patient: true, // reseal uses the caller's keys, which may go when Copy returns
 		run: func(t *tx) error {
 			var err error
-			res, err = t.copy(id, c, reseal)
+			res, err = t.copyMessages(id, c, reseal)
 			return err
 		},
 	})
@@ -27,7 +27,7 @@ func (s *Store) Copy(ctx context.Context, id mailbox.AccountID, c mailbox.CopyRe
 	return res, nil
 }
 
-func (t *tx) copy(id mailbox.AccountID, c mailbox.CopyRequest, reseal mailbox.Reseal) (mailbox.CopyResult, error) {
+func (t *tx) copyMessages(id mailbox.AccountID, c mailbox.CopyRequest, reseal mailbox.Reseal) (mailbox.CopyResult, error) {
 	from, err := t.mailbox(id, c.From)
 	if err != nil {
 		return mailbox.CopyResult{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/restante/restante/mailbox"
 )
@@ -52,8 +53,12 @@ func classifyFile(err error) error {
 // withoutPath drops the path, which holds a blob's name.
 func withoutPath(err error) error {
 	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	var le *os.LinkError
+	switch {
+	case errors.As(err, &pe):
 		return fmt.Errorf("%s body file: %w", pe.Op, pe.Err)
+	case errors.As(err, &le):
+		return fmt.Errorf("%s body file: %w", le.Op, le.Err)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,6 +31,20 @@ func openBodyFiles(dir string) (*bodyFiles, error) {
 		return nil, err
 	}
 	return &bodyFiles{dir: dir}, syncDir(filepath.Dir(dir))
+}
+
+// claim makes the folder the store's, and refuses one of another: each would
+// sweep away the other's bodies.
+func (b *bodyFiles) claim(id seal.StoreID) error {
+	path := filepath.Join(b.dir, "store")
+	have, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(path, []byte(id.String()), 0o600)
+	}
+	if err == nil && string(have) != id.String() {
+		return fmt.Errorf("the folder %s holds the bodies of another store: give each store its own", b.dir)
+	}
+	return err
 }
 
 func (b *bodyFiles) folder(blob seal.BlobID) string {

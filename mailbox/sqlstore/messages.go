@@ -9,12 +9,12 @@ import (
 // A message without its wide half is damaged, but listed: whoever opens it finds
 // that there is nothing to open, and the others can still be read.
 const (
-	messageColumns = `SELECT message.uid, flags, modseq, generation, blob_id, stage, size, day, saved, key_ct, env_ct
+	fromMessage = `SELECT message.uid, flags, modseq, generation, blob_id, stage, size, day, saved, key_ct, env_ct
 		FROM message LEFT JOIN sealed ON sealed.account_id = message.account_id
 		AND sealed.mailbox_id = message.mailbox_id AND sealed.uid = message.uid `
-	queryMessages = messageColumns + `WHERE message.account_id = $1 AND message.mailbox_id = $2
+	queryMessages = fromMessage + `WHERE message.account_id = $1 AND message.mailbox_id = $2
 		AND message.uid BETWEEN $3 AND $4 ORDER BY message.uid LIMIT $5`
-	queryUnwrapped = messageColumns + `WHERE message.account_id = $1 AND message.mailbox_id = $2
+	queryUnwrapped = fromMessage + `WHERE message.account_id = $1 AND message.mailbox_id = $2
 		AND message.uid > $3 AND stage = 0 ORDER BY message.uid LIMIT $4`
 )
 

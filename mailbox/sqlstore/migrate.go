@@ -36,9 +36,7 @@ const (
 	querySetCheck  = `UPDATE meta SET key_check = $1`
 )
 
-// migrate brings the database to the newest schema in one transaction. A
-// database that no program of ours has finished making is made anew from its
-// first migration.
+// migrate brings the database to the newest schema, in one transaction.
 func migrate(ctx context.Context, c *sql.Conn, steps []string) error {
 	have, err := schemaVersion(ctx, c)
 	if err != nil {
@@ -64,9 +62,12 @@ func migrate(ctx context.Context, c *sql.Conn, steps []string) error {
 
 // schemaVersion is 0 for an empty database.
 func schemaVersion(ctx context.Context, c *sql.Conn) (int, error) {
-	var n int
-	if err := c.QueryRowContext(ctx, queryHasMeta).Scan(&n); err != nil || n == 0 {
+	var tables, meta int
+	if err := c.QueryRowContext(ctx, queryTables).Scan(&tables, &meta); err != nil || tables == 0 {
 		return 0, classify(err)
+	}
+	if meta == 0 {
+		return 0, errors.New("the file is a database, but no store")
 	}
 	var v int
 	err := c.QueryRowContext(ctx, queryVersion).Scan(&v)

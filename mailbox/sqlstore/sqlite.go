@@ -24,8 +24,8 @@ const sqlBegin = "BEGIN IMMEDIATE"
 // sqlSnapshot begins a read transaction.
 const sqlSnapshot = "BEGIN DEFERRED"
 
-// queryHasMeta tells an empty database from one that was made.
-const queryHasMeta = `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'`
+// queryTables tells an empty database from one of ours and from another.
+const queryTables = `SELECT count(*), count(CASE WHEN name = 'meta' THEN 1 END) FROM sqlite_schema`
 
 var (
 	// commonPragmas hold on every connection.
@@ -45,6 +45,8 @@ var (
 		"PRAGMA page_size = 4096",
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = FULL",
+		"PRAGMA fullfsync = ON", // macOS: fsync alone leaves the bytes in the disk's cache
+		"PRAGMA checkpoint_fullfsync = ON",
 		"PRAGMA secure_delete = ON",
 		"PRAGMA wal_autocheckpoint = 1000",
 		"PRAGMA cache_size = -16384",
@@ -121,8 +123,8 @@ func openSQLite(path, mode string, pragmas []string, conns int) *sql.DB {
 	return db
 }
 
-// makeFile makes the database file, readable by nobody else, with its folder.
-// SQLite gives its other files the same mode.
+// makeFile makes the database file, durably and readable by nobody else, with
+// its folder. SQLite gives its other files the same mode.
 func makeFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -134,7 +136,11 @@ func makeFile(path string) error {
 	if err := f.Chmod(0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return errors.Join(err, f.Close())
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
 }
 
 const queryIntegrity = `PRAGMA integrity_check`

@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -36,8 +35,8 @@ type Options struct {
 	// Path is the SQLite file. It is made with its folder if missing.
 	Path string
 
-	// BodyDir is the folder of the bodies too large for the database.
-	// The default is "bodies" beside the file.
+	// BodyDir is the folder of the bodies too large for the database, which no
+	// other store may use. The default is Path with ".bodies" added.
 	BodyDir string
 
 	// KeyCheck returns what the relay key makes of the store's identity
@@ -48,7 +47,7 @@ type Options struct {
 	// Log takes what an operator must know. nil discards it.
 	Log *slog.Logger
 
-	// Now is the clock, time.Now by default.
+	// Now is the clock, time.Now by default. Several goroutines call it.
 	Now func() time.Time
 
 	// Readers is how many reads run at once; the default is 8. Each may cost
@@ -78,7 +77,7 @@ func (o *Options) setDefaults() error {
 		return errors.New("no key check given: without one, a relay with another key would write to the store")
 	}
 	if o.BodyDir == "" {
-		o.BodyDir = filepath.Join(filepath.Dir(o.Path), "bodies")
+		o.BodyDir = o.Path + ".bodies"
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -154,6 +153,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	if s.id, err = identify(ctx, s.writer.on.conn, s.opts.KeyCheck); err != nil {
+		return err
+	}
+	if err := s.files.claim(s.id); err != nil {
 		return err
 	}
 	s.readers = newReaderPool(s.opts.Path, s.opts.Readers)

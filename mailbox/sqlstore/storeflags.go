@@ -100,8 +100,10 @@ func (t *tx) setFlags(id mailbox.AccountID, mbox mailbox.MailboxID, r mailbox.UI
 	if f.UnchangedSince != nil {
 		since = min(since, *f.UnchangedSince)
 	}
-	given := f.Mode.Apply(0, f.Flags)              // bits set whatever was there
-	kept := f.Mode.Apply(^given, f.Flags) &^ given // bits left as they are
+	// What the mode makes of a message with no flags is set whatever was there;
+	// of what it makes of one with all others, the rest is left as it is.
+	given := f.Mode.Apply(0, f.Flags)
+	kept := f.Mode.Apply(^given, f.Flags) &^ given
 	changed, err := t.exec(querySetFlags, int64(kept), int64(given), int64(f.modseq), int64(id), int64(mbox),
 		int64(r.Low), int64(r.High), int64(since))
 	if err == nil && changed != n {

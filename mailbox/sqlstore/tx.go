@@ -42,7 +42,7 @@ func (t *tx) save() error {
 	return err
 }
 
-func (t *tx) free() error {
+func (t *tx) keep() error {
 	_, err := t.querier.exec("RELEASE request")
 	return err
 }
@@ -51,7 +51,7 @@ func (t *tx) undo() error {
 	if _, err := t.querier.exec("ROLLBACK TO request"); err != nil {
 		return err
 	}
-	return t.free()
+	return t.keep()
 }
 
 // rollback ends a transaction that failed. SQLite may have ended it already.

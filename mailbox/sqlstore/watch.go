@@ -13,8 +13,9 @@ type watchers struct {
 	hints map[int]func([]mailbox.AccountID)
 }
 
-// Watch implements mailbox.Store. A hint must not call stop: that waits for the
-// hint to return.
+// Watch implements mailbox.Store. Hints come before the callers of the changes
+// have their answers. All watchers get the same slice, which none may change. A
+// hint must not call stop: that waits for the hint to return.
 func (s *Store) Watch(hint func([]mailbox.AccountID)) (stop func()) {
 	w := &s.watch
 	w.mu.Lock()

@@ -175,9 +175,9 @@ func (t *tx) try(j *job) (err error, lost bool) {
 	}
 	t.job = j
 	j.touched, j.removed = nil, nil
-	err = t.protect(j)
-	if err == nil {
-		return nil, t.free() != nil
+	if err = t.protect(j); err == nil {
+		err = t.keep()
+		return err, err != nil
 	}
 	j.touched, j.removed = nil, nil
 	return err, t.undo() != nil

@@ -1,0 +1,147 @@
+package sqlstore
+
+import (
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+// clock is a time that tests set.
+type clock struct{ unix atomic.Int64 }
+
+func (c *clock) now() time.Time            { return time.Unix(c.unix.Load(), 0) }
+func (c *clock) set(t time.Time)           { c.unix.Store(t.Unix()) }
+func (c *clock) advance(d time.Duration)   { c.unix.Add(int64(d / time.Second)) }
+func newClock() *clock                     { c := new(clock); c.set(time.Now()); return c }
+func (c *clock) options(o Options) Options { o.Now = c.now; return o }
+
+// leftOver puts a file where a body's would be, without a row.
+func leftOver(t *testing.T, s *Store, suffix string, age time.Duration) string {
+	t.Helper()
+	blob := seal.NewBlobID()
+	if err := s.files.makeFolder(blob); err != nil {
+		t.Fatal(err)
+	}
+	path := s.files.path(blob) + suffix
+	if err := os.WriteFile(path, []byte("left over"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	then := s.opts.Now().Add(-age)
+	if err := os.Chtimes(path, then, then); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func TestSweepFiles(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := withAlice(t, c.options(options(t)))
+	kept := deliver(t, s, 100<<10)
+	c.advance(2 * time.Hour)
+	waiting := newDelivery(t, s, alice, 100<<10) // its file is younger than the clock says
+	now := c.now()
+	if err := os.Chtimes(s.files.path(waiting.Blob), now, now); err != nil {
+		t.Fatal(err)
+	}
+	foreign := filepath.Join(s.files.folder(kept.Blob), "README")
+	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(foreign, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	old, oldNew := leftOver(t, s, "", 61*time.Minute), leftOver(t, s, unfinished, 61*time.Minute)
+	young, youngNew := leftOver(t, s, "", 59*time.Minute), leftOver(t, s, unfinished, 59*time.Minute)
+	if err := s.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []struct {
+		what, path string
+		want       bool
+	}{
+		{"a body", s.files.path(kept.Blob), true},
+		{"a body that waits", s.files.path(waiting.Blob), true},
+		{"another's file", foreign, true},
+		{"an old body without a row", old, false},
+		{"an old unfinished body", oldNew, false},
+		{"a young body without a row", young, true},
+		{"a young unfinished body", youngNew, true},
+	} {
+		if exists(f.path) != f.want {
+			t.Errorf("%s: there %v, want %v", f.what, !f.want, f.want)
+		}
+	}
+	if _, err := s.Accept(t.Context(), []mailbox.Delivery{waiting}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSweepAtOpen: what a crash left is removed by the next start, without
+// anybody asking.
+func TestSweepAtOpen(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	s := withAlice(t, o)
+	path := leftOver(t, s, "", 2*time.Hour)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, o)
+	for exists(path) {
+		if t.Context().Err() != nil {
+			t.Fatal("the file is still there")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	deliver(t, s, 100)
+}
+
+// TestForgetDeliveries: delivery ids go when nobody may ask for them any more.
+func TestForgetDeliveries(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := withAlice(t, c.options(options(t)))
+	const n = 1200
+	var ds []mailbox.Delivery
+	for range n {
+		d := newDelivery(t, s, alice, 10)
+		d.DeliveryID = d.Blob[:]
+		ds = append(ds, d)
+	}
+	if _, err := s.Accept(t.Context(), ds); err != nil {
+		t.Fatal(err)
+	}
+	remembered := func() (k int) {
+		t.Helper()
+		err := s.readOne(t.Context(), "count", func(q querier) error {
+			_, err := q.one(`SELECT count(*) FROM delivered`, []any{&k})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	for _, step := range []struct {
+		days, want int
+	}{{mailbox.DedupDays - 1, n}, {1, 0}} {
+		c.advance(time.Duration(step.days) * 24 * time.Hour)
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if k := remembered(); k != step.want {
+			t.Errorf("%d more days on, %d deliveries are remembered, want %d", step.days, k, step.want)
+		}
+	}
+}
