@@ -89,7 +89,7 @@ func (p *addressParser) angle() {
 		p.mailbox, p.host = "", ""
 	}
 	p.readRoute()
-	var local []string
+	var local glue
 	for p.skipCFWS(); p.more(); p.skipCFWS() {
 		c := p.s[p.i]
 		if c == '>' || c == '@' || c == '<' || c == ',' {
@@ -97,12 +97,12 @@ func (p *addressParser) angle() {
 		}
 		if c == '"' {
 			word, _ := p.quoted()
-			local = append(local, word)
+			local.add(word)
 			continue
 		}
-		local = append(local, p.atom())
+		local.add(p.atom())
 	}
-	p.mailbox = strings.Join(local, "")
+	p.mailbox = local.String()
 	if p.skip('@') {
 		p.host = p.domain()
 	}
@@ -149,23 +149,55 @@ func (p *addressParser) popLocal() string {
 
 // domain reads a domain or an address literal, without the blanks and comments that obsolete forms have around dots.
 func (p *addressParser) domain() string {
-	var d []byte
+	var d glue
 	for {
 		if c := p.skipCFWS(); p.comment == "" {
 			p.comment = c
 		}
 		if !p.more() || strings.IndexByte("<>@,;:\"()", p.s[p.i]) >= 0 {
-			return string(d)
+			return d.String()
 		}
-		if len(d) > 0 && p.s[p.i] != '.' && d[len(d)-1] != '.' {
-			return string(d) // the next word belongs to something else
+		if !d.open() && p.s[p.i] != '.' {
+			return d.String() // the next word belongs to something else
 		}
 		if p.s[p.i] == '[' {
-			d = append(d, p.literal()...)
+			d.add(p.literal())
 			continue
 		}
-		d = append(d, p.atom()...)
+		d.add(p.atom())
 	}
+}
+
+// glue joins pieces, and makes no copy as long as there is only one.
+type glue struct {
+	first string
+	all   []byte
+}
+
+func (g *glue) add(s string) {
+	if g.first == "" {
+		g.first = s
+		return
+	}
+	if g.all == nil {
+		g.all = append(g.all, g.first...)
+	}
+	g.all = append(g.all, s...)
+}
+
+// open reports whether the text is empty or ends in a dot, so that more of a domain must follow.
+func (g *glue) open() bool {
+	if g.all != nil {
+		return g.all[len(g.all)-1] == '.'
+	}
+	return g.first == "" || g.first[len(g.first)-1] == '.'
+}
+
+func (g *glue) String() string {
+	if g.all != nil {
+		return string(g.all)
+	}
+	return g.first
 }
 
 // literal reads an address literal with its brackets.

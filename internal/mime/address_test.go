@@ -85,24 +85,37 @@ func TestParseAddressListBound(t *testing.T) {
 	}
 }
 
-// TestHostileFieldsAreFast feeds what would take minutes if any reader looked again and again at the same octets.
+// TestHostileFieldsAreFast feeds what would take far longer than ordinary fields if any reader looked
+// again and again at the same octets.
 func TestHostileFieldsAreFast(t *testing.T) {
 	t.Parallel()
+	ordinary := max(readAll(t, "a@b.example, "), 10*time.Millisecond)
 	for _, unit := range []string{"(", ")", "<", "<@", "@[", "\"", "\\", ". ", ".", ",", ":", ";", "a@b ", "a ", "(\\", "=", ";a=\"", ";a", "\r\n ", "@ . ", "<\"", "a . "} {
-		text := strings.Repeat(unit, DefaultMaxHeader/len(unit)-50)
-		begin := time.Now()
-		ParseAddressList(text)
-		ParseDate(text)
-		if _, err := Walk(strings.NewReader("To: a"+text+"\r\n\r\n"), Options{}); err != nil {
-			t.Error(err)
+		d := readAll(t, unit)
+		for range 3 { // the machine may have had other things to do
+			if d > 50*ordinary {
+				d = min(d, readAll(t, unit))
+			}
 		}
-		if _, err := Walk(strings.NewReader("Content-Type: a/b "+text+"\r\n\r\n"), Options{}); err != nil {
-			t.Error(err)
-		}
-		if d := time.Since(begin); d > 5*time.Second {
-			t.Errorf("%q took %v", unit, d)
+		if d > 50*ordinary {
+			t.Errorf("%q took %v, ordinary text %v", unit, d, ordinary)
 		}
 	}
+}
+
+// readAll measures how long all readers take for fields filled with unit.
+func readAll(t *testing.T, unit string) time.Duration {
+	t.Helper()
+	text := strings.Repeat(unit, DefaultMaxHeader/len(unit)-50)
+	begin := time.Now()
+	ParseAddressList(text)
+	ParseDate(text)
+	for _, field := range []string{"Date: 1 ", "Content-Type: a/b ", "Content-Language: "} {
+		if _, err := Walk(strings.NewReader(field+text+"\r\n\r\n"), Options{}); err != nil {
+			t.Error(err)
+		}
+	}
+	return time.Since(begin)
 }
 
 func FuzzAddressList(f *testing.F) {

@@ -97,6 +97,9 @@ func (w *Walker) readParams(s *scanner, at int64) Params {
 			w.defects.add(TooMuchText, at)
 			break
 		}
+		if ps == nil {
+			ps = make(Params, 0, 2)
+		}
 		ps = append(ps, p)
 	}
 	return ps

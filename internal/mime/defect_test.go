@@ -109,7 +109,7 @@ func TestDefects(t *testing.T) {
 			if _, err := ParseBinary(m.AppendBinary(nil)); err != nil {
 				t.Errorf("the tree breaks a rule: %v", err)
 			}
-			if len(tt.text) < 200 {
+			if len(tt.text) < 90 {
 				checkCuts(t, tt.text, Options{})
 			}
 		})

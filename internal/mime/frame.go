@@ -1,5 +1,7 @@
 package mime
 
+import "bytes"
+
 // frame is an open part.
 type frame struct {
 	part     *Part
@@ -17,6 +19,9 @@ func (w *Walker) push(parent *Part) *Part {
 	p := &Part{HeaderStart: w.line.pos}
 	root := parent == nil || parent.IsMessage()
 	if parent != nil {
+		if parent.Parts == nil {
+			parent.Parts = make([]*Part, 0, 2)
+		}
 		parent.Parts = append(parent.Parts, p)
 	}
 	w.stack = append(w.stack, frame{part: p, root: root})
@@ -45,6 +50,10 @@ func (w *Walker) endHeader() error {
 	f := w.frame()
 	p := f.part
 	p.BodyStart, p.Header, f.lines = w.line.pos, w.header, w.line.count
+	if p == w.msg.Root {
+		p.Header = bytes.Clone(w.header) // it stays
+	}
+	w.header = w.header[:0]
 	w.state = inBody
 	w.interpret(f)
 	if w.o.Visitor != nil {
@@ -52,10 +61,8 @@ func (w *Walker) endHeader() error {
 			return err
 		}
 	}
-	if p == w.msg.Root {
-		w.header = nil
-	} else {
-		p.Header, w.header = nil, w.header[:0]
+	if p != w.msg.Root {
+		p.Header = nil
 	}
 	switch {
 	case p.IsMultipart():

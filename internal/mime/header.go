@@ -115,11 +115,14 @@ func (w *Walker) interpretField(f *frame, id fieldID, again bool, raw []byte, at
 	if id == fieldOther || again && !adds {
 		return
 	}
+	if id == fieldMIMEVersion || id == fieldReferences || id == fieldContentOther {
+		return // only counted
+	}
 	if id < fieldContentOther && id != fieldFrom {
 		w.interpretContent(f.part, id, unfold(afterColon(raw)), at)
 		return
 	}
-	if f.envelope != nil && id != fieldReferences && id != fieldContentOther {
+	if f.envelope != nil {
 		w.interpretEnvelope(f.envelope, id, unfold(afterColon(raw)), at)
 	}
 }
@@ -148,9 +151,13 @@ func (w *Walker) interpretContent(p *Part, id fieldID, value string, at int64) {
 
 // interpretEnvelope reads a field of the envelope.
 func (w *Walker) interpretEnvelope(e *Envelope, id fieldID, value string, at int64) {
-	list := e.list(id)
-	if list != nil {
-		*list = append(*list, w.claimAddresses(value, at)...)
+	if list := e.list(id); list != nil {
+		more := w.claimAddresses(value, at)
+		if *list == nil {
+			*list = more
+		} else {
+			*list = append(*list, more...)
+		}
 		return
 	}
 	value = w.claim(value, at)
@@ -178,7 +185,10 @@ func (w *Walker) keepField(name, raw []byte) {
 			return
 		}
 		w.kept += len(raw)
-		w.msg.Kept = append(w.msg.Kept, Field{Name: internField(name), Raw: append([]byte(nil), raw...)})
+		if w.msg.Kept == nil {
+			w.msg.Kept = make([]Field, 0, len(w.o.Keep))
+		}
+		w.msg.Kept = append(w.msg.Kept, Field{Name: internField(name), Raw: raw}) // shares Root.Header
 		return
 	}
 }

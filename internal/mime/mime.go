@@ -91,8 +91,8 @@ type Head struct {
 	Size      int64 // octets of the whole message
 	HeaderLen int64 // octets of the root's header block with the blank line after it
 	Envelope  Envelope
-	// Kept has the fields named by Options.Keep, in the order of the header, raw. KeptAll tells that none of them had
-	// to be left out for a limit.
+	// Kept has the fields named by Options.Keep, in the order of the header, raw. After a walk they share memory with
+	// the Header of the root. KeptAll tells that none of them had to be left out for a limit.
 	Kept    []Field
 	KeptAll bool
 }

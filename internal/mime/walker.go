@@ -34,6 +34,13 @@ type Walker struct {
 
 	opening bool // the delimiter being read opens a part
 	padded  bool // there is text behind it
+
+	// First memory of stack, held and candidate: enough for most messages.
+	room struct {
+		stack     [4]frame
+		held      [2]byte
+		candidate [80]byte
+	}
 }
 
 // state says what the octets to come are.
@@ -61,6 +68,8 @@ func NewWalker(o Options) *Walker {
 	}
 	w := &Walker{o: o, text: maxText}
 	w.line.defects = &w.defects
+	w.stack, w.held, w.candidate = w.room.stack[:0], w.room.held[:0], w.room.candidate[:0]
+	w.header = make([]byte, 0, 2<<10)
 	w.msg.KeptAll = true
 	w.msg.Root = w.push(nil)
 	w.frame().envelope = &w.msg.Envelope
