@@ -25,7 +25,8 @@ const module = "github.com/restante/restante/"
 var rules = map[string][]string{
 	"cmd/restante": {"mta", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "web", "web/token",
 		"internal/addr", "internal/config", "internal/listen", "internal/mime", "internal/redact"},
-	"gateway":             {"mailbox", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
+	"gateway":             {"gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
+	"gateway/vault":       {"mailbox/seal"},
 	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime"},
 	"web":                 {"mailbox", "pgp", "web/token", "internal/addr"},
 	"web/token":           {},
