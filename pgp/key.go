@@ -53,6 +53,8 @@ func Generate(a addr.Address, o KeyOptions) (*Key, error) {
 		return nil, errors.New("generate key: no address")
 	}
 	cfg := config(o.Now, o.Rand)
+	now := cfg.Now()
+	cfg.Time = func() time.Time { return now } // one time for all parts: of equally old subkeys senders take the hybrid one
 	cfg.Algorithm = packet.PubKeyAlgoEdDSA
 	cfg.Curve = packet.Curve25519
 	entity, err := openpgp.NewEntity("", "", a.String(), cfg)
@@ -60,9 +62,8 @@ func Generate(a addr.Address, o KeyOptions) (*Key, error) {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
 	if o.Profile == Hybrid {
-		second := config(o.Now, o.Rand)
-		second.Algorithm = packet.PubKeyAlgoMlkem768X25519
-		if err := entity.AddEncryptionSubkey(second); err != nil {
+		cfg.Algorithm = packet.PubKeyAlgoMlkem768X25519
+		if err := entity.AddEncryptionSubkey(cfg); err != nil {
 			return nil, fmt.Errorf("generate post-quantum subkey: %w", err)
 		}
 	}

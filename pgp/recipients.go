@@ -69,6 +69,7 @@ type recipients struct {
 // the error joins what is wrong with each.
 func gather(to []*Cert, postQuantumOnly bool, now time.Time) (recipients, error) {
 	r := recipients{aead: true}
+	var sets [][]*packet.PublicKey
 	var bad []error
 	for _, c := range to {
 		keys, err := c.encryptionKeys(now)
@@ -76,29 +77,37 @@ func gather(to []*Cert, postQuantumOnly bool, now time.Time) (recipients, error)
 			bad = append(bad, fmt.Errorf("certificate %s: %w", c.Fingerprint(), err))
 			continue
 		}
-		if postQuantumOnly {
-			keys = preferPostQuantum(keys)
-		}
-		r.keys = append(r.keys, keys...)
+		sets = append(sets, keys)
 		r.aead = r.aead && c.readsSEIPDv2(now)
 		primary := c.entity.PrimaryKey
 		r.intended = append(r.intended, &packet.Recipient{KeyVersion: primary.Version, Fingerprint: primary.Fingerprint})
 	}
+	for _, keys := range sets {
+		switch {
+		case !r.aead:
+			// Somebody reads by an old key anyway, so a hybrid one would protect nothing; and PGPainless 1.3 takes a
+			// message with a session key of an unknown algorithm for no message.
+			keys = preferPQ(keys, false)
+		case postQuantumOnly:
+			keys = preferPQ(keys, true)
+		}
+		r.keys = append(r.keys, keys...)
+	}
 	return r, errors.Join(bad...)
 }
 
-// preferPostQuantum returns the hybrid keys among keys, or all of them if none is hybrid.
-func preferPostQuantum(keys []*packet.PublicKey) []*packet.PublicKey {
-	var hybrid []*packet.PublicKey
+// preferPQ returns the hybrid keys among keys, or the others, or if there are none of the kind all of them.
+func preferPQ(keys []*packet.PublicKey, hybrid bool) []*packet.PublicKey {
+	var some []*packet.PublicKey
 	for _, k := range keys {
-		if k.IsPQ() {
-			hybrid = append(hybrid, k)
+		if k.IsPQ() == hybrid {
+			some = append(some, k)
 		}
 	}
-	if len(hybrid) == 0 {
+	if len(some) == 0 {
 		return keys
 	}
-	return hybrid
+	return some
 }
 
 // keyring presents certificates and keys to the library.
