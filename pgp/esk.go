@@ -16,7 +16,7 @@ var (
 // sessionKey is one encrypted session key.
 type sessionKey struct {
 	version byte
-	secret  [][]byte // the fields that are ciphertext, salt or a point: all that could hide text
+	secret  [][]byte // all fields that could hide text: ciphertexts, points, salts, and the names of keys
 }
 
 // fields reads a packet body from front to back. After the first failed read all others fail.
@@ -62,29 +62,35 @@ func (f *fields) done() bool { return !f.bad && len(f.b) == 0 }
 func parsePKESK(b []byte) (sessionKey, error) {
 	f := fields{b: b}
 	k := sessionKey{version: f.octet()}
-	switch k.version {
-	case 3:
-		f.take(8) // key ID
-	case 6:
-		// Empty for an anonymous recipient, else a version and a fingerprint.
-		switch size := f.octet(); size {
-		case 0:
-		case 21, 33:
-			if version := f.octet(); version != 4 && size == 21 || version != 6 && size == 33 {
-				return k, errPKESK
-			}
-			f.take(int(size) - 1)
-		default:
-			return k, errPKESK
-		}
-	default:
+	name := f.recipient(k.version)
+	secret := publicKeySecret(&f, k.version)
+	if !f.done() || secret == nil {
 		return k, errPKESK
 	}
-	k.secret = publicKeySecret(&f, k.version)
-	if !f.done() || k.secret == nil {
-		return k, errPKESK
-	}
+	k.secret = append(secret, name)
 	return k, nil
+}
+
+// recipient reads which key a session key is for: in version 3 a key ID, which is zero for an anonymous recipient, and
+// in version 6 the size, version and octets of a fingerprint, of which there is only a zero size for an anonymous one.
+func (f *fields) recipient(version byte) []byte {
+	if version == 3 {
+		id := f.take(8)
+		if string(id) == "\x00\x00\x00\x00\x00\x00\x00\x00" {
+			return nil
+		}
+		return id
+	}
+	size := f.octet()
+	if version != 6 || size == 0 {
+		f.bad = f.bad || version != 6
+		return nil
+	}
+	keyVersion := f.octet()
+	if (keyVersion != 4 || size != 1+20) && (keyVersion != 6 || size != 1+32) {
+		f.bad = true
+	}
+	return f.take(int(size) - 1)
 }
 
 // Public-key algorithms that encrypt.

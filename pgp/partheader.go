@@ -28,6 +28,10 @@ func checkPartHeader(p *mime.Part, mediaType string) error {
 
 // knownPartField judges one field. Content-Type and Content-Disposition were read by the walk, and their defects are
 // checked; but comments in them are not in its result, so they are refused here.
+//
+// The data is never in quoted-printable or base64: RFC 3156, 3 wants 7bit, no client named above writes anything else,
+// and what recodes it on the way (Exchange) breaks DKIM too. K-9 Mail marks the part with the version as
+// quoted-printable, in which "Version: 1" is the same.
 func knownPartField(p *mime.Part, f mime.Field) bool {
 	switch {
 	case f.Is("Content-Type"):
@@ -38,9 +42,7 @@ func knownPartField(p *mime.Part, f mime.Field) bool {
 	case f.Is("Content-Description"):
 		return slices.Contains(partDescriptions, f.Value())
 	case f.Is("Content-Transfer-Encoding"):
-		// Never quoted-printable or base64: RFC 3156, 3 wants 7bit, no client named above writes anything else, and
-		// what recodes it on the way (Exchange) also breaks DKIM.
-		return isOneOf(f.Value(), "7bit", "8bit")
+		return isOneOf(f.Value(), "7bit", "8bit") || p.Subtype == "pgp-encrypted" && isOneOf(f.Value(), "quoted-printable")
 	case f.Is("MIME-Version"):
 		return f.Value() == "1.0" // Python's email package repeats it in each part
 	}

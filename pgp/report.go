@@ -8,10 +8,11 @@ import (
 
 // report is the grammar of a delivery status report (RFC 3464 in RFC 6522), which mail servers send unencrypted: a
 // short notice for people, status fields for programs, and then of the message that was not delivered either the header
-// or, if it is encrypted mail by the gate's own grammar, all of it. Exchange's reports, with a notice in HTML, do not
-// fit.
+// or, if it is encrypted mail by the gate's own grammar, all of it. The notice may be a text in two forms with an icon,
+// as Gmail's and Exchange's are.
 type report struct {
-	parts    int
+	root     *mime.Part
+	parts    int // of the root
 	left     int // octets that the current body may still have
 	lines    fieldLines
 	preamble small
@@ -20,7 +21,7 @@ type report struct {
 }
 
 const (
-	maxNotice       = 8 << 10
+	maxNotice       = 32 << 10 // Gmail's has 7 KiB with its icon
 	maxStatus       = 16 << 10
 	maxReturned     = 64 << 10
 	maxReportHeader = 2 << 10
@@ -35,7 +36,7 @@ func newReport(root *mime.Part) (*report, error) {
 	if kind, _ := root.Params.Get("report-type"); !strings.EqualFold(kind, "delivery-status") {
 		return nil, whyPlain(root)
 	}
-	return &report{}, nil
+	return &report{root: root}, nil
 }
 
 func (r *report) header(p *mime.Part) error {
@@ -48,11 +49,15 @@ func (r *report) header(p *mime.Part) error {
 	if len(p.Header) > maxReportHeader {
 		return refuse(longReport)
 	}
+	if p != r.root.Parts[len(r.root.Parts)-1] {
+		return r.inNotice(p)
+	}
 	r.parts++
 	r.lines = fieldLines{}
 	switch {
-	case r.parts == 1 && p.Is("text/plain"):
+	case r.parts == 1:
 		r.left = maxNotice
+		return r.inNotice(p)
 	case r.parts == 2 && (p.Is("message/delivery-status") || p.Is("message/global-delivery-status")):
 		r.left = maxStatus
 	case r.parts == 3 && (p.Is("text/rfc822-headers") || p.Is("message/global-headers")):
@@ -60,6 +65,15 @@ func (r *report) header(p *mime.Part) error {
 	case r.parts == 3 && p.IsMessage():
 		r.part = p
 	default:
+		return refuse(badReport)
+	}
+	return nil
+}
+
+// inNotice takes the first part of the report, or a part in that. All of them together have maxNotice octets.
+func (r *report) inNotice(p *mime.Part) error {
+	known := p.Type == "text" || p.Type == "image" || p.Is("multipart/alternative") || p.Is("multipart/related")
+	if r.parts != 1 || !known {
 		return refuse(badReport)
 	}
 	return nil
@@ -92,7 +106,7 @@ func (r *report) outside(p *mime.Part, place mime.Place, b []byte) error {
 	switch {
 	case r.returned != nil && p == r.returned.root:
 		return r.returned.outside(p, place, b)
-	case place == mime.Preamble:
+	case place == mime.Preamble && p == r.root:
 		return r.preamble.add(b, badPreamble)
 	case blank(b):
 		return nil
