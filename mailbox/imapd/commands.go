@@ -11,7 +11,11 @@ import (
 //
 // run reads all arguments, ending with d.End, and then acts. A nil error is OK,
 // with what the method put into conn.done; any other becomes NO or BAD in
-// status.go.
+// status.go. The connection ends after a command that has set conn.over; if its
+// error is the same, it ends without an answer.
+//
+// Untagged responses are written to conn.w as they come, each with conn.sent at
+// its end, and nothing that can fail between its parts.
 type command struct {
 	states state
 	tell   told
@@ -27,26 +31,33 @@ const (
 	nothingElse      // the command has told all there is, or left the mailbox
 )
 
-// commands is every command there is. Those of RFC 3501 and 9051 come first.
-var commands map[string]command
-
-// init and not a literal, because the methods look at the table themselves.
-func init() {
-	commands = map[string]command{
-		"CAPABILITY":   {anyState, everything, (*conn).capability},
-		"NOOP":         {anyState, everything, (*conn).noop},
-		"LOGOUT":       {anyState, nothingElse, (*conn).runLogout},
-		"STARTTLS":     {notAuthenticated, nothingElse, (*conn).startTLS},
-		"AUTHENTICATE": {notAuthenticated, nothingElse, (*conn).authenticate},
-		"LOGIN":        {notAuthenticated, nothingElse, (*conn).runLogin},
-		"ENABLE":       {loggedIn, everything, (*conn).enable},
-		"SELECT":       {loggedIn, nothingElse, (*conn).selectRW},
-		"EXAMINE":      {loggedIn, nothingElse, (*conn).examine},
-		"NAMESPACE":    {loggedIn, everything, (*conn).namespace},
-		"ID":           {anyState, everything, (*conn).runID},
-		"UNSELECT":     {selectedState, nothingElse, (*conn).unselect},
-		"CHECK":        {selectedState, everything, (*conn).noop},
-	}
+// commands is every command there is.
+var commands = map[string]command{
+	"CAPABILITY":   {anyState, everything, (*conn).capability},
+	"NOOP":         {anyState, everything, (*conn).noop},
+	"LOGOUT":       {anyState, nothingElse, (*conn).runLogout},
+	"STARTTLS":     {notAuthenticated, nothingElse, (*conn).startTLS},
+	"AUTHENTICATE": {notAuthenticated, nothingElse, (*conn).authenticate},
+	"LOGIN":        {notAuthenticated, nothingElse, (*conn).runLogin},
+	"ENABLE":       {loggedIn, everything, (*conn).enable},
+	"SELECT":       {loggedIn, nothingElse, (*conn).selectRW},
+	"EXAMINE":      {loggedIn, nothingElse, (*conn).examine},
+	"CREATE":       {loggedIn, everything, (*conn).create},
+	"DELETE":       {loggedIn, everything, (*conn).delete},
+	"RENAME":       {loggedIn, everything, (*conn).rename},
+	"SUBSCRIBE":    {loggedIn, everything, (*conn).subscribe},
+	"UNSUBSCRIBE":  {loggedIn, everything, (*conn).unsubscribe},
+	"LIST":         {loggedIn, everything, (*conn).list},
+	"LSUB":         {loggedIn, everything, (*conn).lsub},
+	"NAMESPACE":    {loggedIn, everything, (*conn).namespace},
+	"STATUS":       {loggedIn, everything, (*conn).status},
+	"IDLE":         {loggedIn, everything, (*conn).idle},
+	"ID":           {anyState, everything, (*conn).runID},
+	"CLOSE":        {selectedState, nothingElse, (*conn).close},
+	"UNSELECT":     {selectedState, nothingElse, (*conn).unselect},
+	"CHECK":        {selectedState, everything, (*conn).noop},
+	"EXPUNGE":      {selectedState, everything, (*conn).expunge},
+	"UID EXPUNGE":  {selectedState, everything, (*conn).uidExpunge},
 }
 
 // command runs one command. Only an error that ends the connection is returned.
@@ -60,10 +71,13 @@ func (c *conn) command(d *wire.Decoder) error {
 	}
 	d.SP()
 	name, cmd := c.lookup(d)
-	c.done = completion{}
+	c.tag, c.done = tag, completion{}
 	err := cmd.run(c, d)
 	if lost := c.lost(); lost != nil {
 		return lost
+	}
+	if err != nil && err == c.over {
+		return err // there is no answer
 	}
 	if lost := c.tell(cmd.tell); lost != nil {
 		return lost
@@ -90,7 +104,7 @@ func (c *conn) lookup(d *wire.Decoder) (string, command) {
 		return "", failing(errUnknownCommand)
 	}
 	if cmd.states&c.state == 0 {
-		return name, failing(wrongState(c.state))
+		return name, failing(wrongState(c.state, cmd.states))
 	}
 	return name, cmd
 }

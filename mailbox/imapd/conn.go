@@ -51,8 +51,9 @@ type conn struct {
 	sel     *selected        // nil unless a mailbox is selected
 	enabled features
 	saved   savedSearch // what "$" stands for
+	tag     string      // of the command running
 	done    completion  // of the command running
-	over    error       // why the connection ends after this command
+	over    error       // why the connection ends with this command
 	failed  int         // logins
 	bad     int         // commands in a row that could not be understood
 

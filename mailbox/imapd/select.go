@@ -32,7 +32,7 @@ func (c *conn) runSelect(d *wire.Decoder, readOnly bool) error {
 	}
 	if c.sel != nil {
 		c.leaveMailbox() // also when the new one does not open (RFC 9051, 6.3.2)
-		c.untaggedStatus(imap.StatusResponseTypeOK, func() { c.writeCode("CLOSED") }, "The mailbox before is closed")
+		c.writeClosed()
 	}
 	if condstore {
 		c.enableCondstore()
@@ -52,13 +52,13 @@ func (c *conn) openMailbox(name string, readOnly bool) error {
 		return err
 	}
 	v := table.View()
-	s := &selected{id: f.ID, name: f.Name, table: table, readOnly: readOnly, uids: v.UIDs, seen: v.Mailbox.HighestModSeq}
+	s := &selected{id: f.ID, table: table, readOnly: readOnly, uids: v.UIDs, seen: v.Mailbox.HighestModSeq}
 	if err := c.prepare(s, v.Mailbox); err != nil {
 		table.Close()
 		return err
 	}
 	c.sel, c.state = s, selectedState
-	c.describe(v.Mailbox, name)
+	c.describe(v.Mailbox, f.Name, name)
 	return nil
 }
 
@@ -76,9 +76,9 @@ func (c *conn) prepare(s *selected, m mailbox.Mailbox) (err error) {
 	return err
 }
 
-// describe tells what a client must know of the mailbox it has selected under
+// describe tells what a client must know of the mailbox that it has selected under
 // the name asked.
-func (c *conn) describe(m mailbox.Mailbox, asked string) {
+func (c *conn) describe(m mailbox.Mailbox, name, asked string) {
 	c.writeExists()
 	c.writeFlagsDefined()
 	if !c.enabled.rev2 {
@@ -88,12 +88,17 @@ func (c *conn) describe(m mailbox.Mailbox, asked string) {
 	c.writeNumberCode("UIDNEXT", uint64(m.UIDNext), "Predicted next UID")
 	c.writeHighestModSeq(m.HighestModSeq)
 	if c.enabled.rev2 {
-		c.writeListed(c.sel.name, asked)
+		c.writeListed(name, asked)
 	}
 	c.done.code = func() { c.writeCode("READ-WRITE") }
 	if c.sel.readOnly {
 		c.done.code = func() { c.writeCode("READ-ONLY") }
 	}
+}
+
+// writeClosed marks in what is sent where one selected mailbox ends (RFC 9051, 7.1).
+func (c *conn) writeClosed() {
+	c.untaggedStatus(imap.StatusResponseTypeOK, func() { c.writeCode("CLOSED") }, "The mailbox is closed")
 }
 
 func (c *conn) writeCode(code imap.ResponseCode) {

@@ -39,14 +39,15 @@ var (
 	errReadOnly       = no(codeReadOnly, "The mailbox is open for reading only")
 )
 
-func wrongState(s state) error {
-	switch s {
-	case notAuthenticated:
+// wrongState says what has to come before a command that runs in these states.
+func wrongState(now, needed state) error {
+	switch {
+	case now == notAuthenticated:
 		return bad("Log in first")
-	case authenticated:
+	case needed == selectedState:
 		return bad("Select a mailbox first")
 	}
-	return bad("Not in this state")
+	return bad("You are logged in already")
 }
 
 // outcomes is how each outcome of the domain is told (RFC 9051, 7.1; RFC 5530).

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -13,7 +14,6 @@ import (
 // selected is what a connection knows of the mailbox it has selected.
 type selected struct {
 	id       mailbox.MailboxID
-	name     string
 	table    *mailbox.Table
 	readOnly bool
 	recent   mailbox.UID // messages from here on are \Recent in this session
@@ -26,10 +26,26 @@ type selected struct {
 	uids []mailbox.UID
 	// seen is the mod-sequence up to which the client knows all flags.
 	seen mailbox.ModSeq
-	// own are the mod-sequences of this connection's own STOREs since the last
-	// look, which their answers have told already.
-	own []mailbox.ModSeq
+	// told are the changes above seen that the answers of commands have told
+	// already: by STORE, and by FETCH.
+	told []mailbox.Row
 }
+
+// tells says that a response tells the flags of row, so that they are not told
+// once more when the command ends.
+func (s *selected) tells(row mailbox.Row) {
+	if row.ModSeq > s.seen {
+		s.told = append(s.told, row)
+	}
+}
+
+// wasTold reports whether the client knows row. s.told must be sorted by UID.
+func (s *selected) wasTold(row mailbox.Row) bool {
+	i, ok := slices.BinarySearchFunc(s.told, row, compareUID)
+	return ok && s.told[i].ModSeq == row.ModSeq
+}
+
+func compareUID(a, b mailbox.Row) int { return cmp.Compare(a.UID, b.UID) }
 
 // tell brings the client's knowledge up to date, as far as the command that ends
 // permits. Its error ends the connection.
@@ -129,13 +145,14 @@ func (c *conn) tellFlags(v mailbox.View, known int) {
 	if v.Mailbox.HighestModSeq == s.seen {
 		return
 	}
+	slices.SortFunc(s.told, compareUID)
 	for _, row := range s.table.ChangedSince(s.seen) {
 		i, ok := slices.BinarySearch(s.uids[:min(known, len(s.uids))], row.UID)
-		if ok && !slices.Contains(s.own, row.ModSeq) {
+		if ok && !s.wasTold(row) {
 			c.writeFlags(i, row)
 		}
 	}
-	s.seen, s.own = v.Mailbox.HighestModSeq, nil
+	s.seen, s.told = v.Mailbox.HighestModSeq, nil
 	clear(s.spelled)
 }
 

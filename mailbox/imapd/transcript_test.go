@@ -1,0 +1,206 @@
+package imapd_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/restante/restante/internal/transcript"
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/imapd"
+)
+
+// TestTranscripts plays the dialogues in testdata. Each has a server of its own
+// with the account b@example.org. What a script may ask for:
+//
+//	with login          connections are logged in when the script begins with them
+//	with select NAME    the same, and have the mailbox selected
+//	with enable WORDS   the same, after ENABLE WORDS
+//	with messages N     N small messages are in INBOX: subject m1, m2, …
+//	with tls            passwords are taken only under TLS
+//	with limit X N      a field of imapd.Limits: a number, or a duration
+//
+// And what the test does in the midst of one:
+//
+//	! deliver FILE      a message is delivered to b@example.org
+//	! arrive SUBJECT    the same with a small one
+//	! flag UID FLAG     another session adds a flag to a message of INBOX
+//	! expunge UID       another session removes a message of INBOX
+//	! disable           the operator disables the account
+//	! password          the operator gives the account another password
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	transcript.Run(t, "testdata/*.txtar", func(t *testing.T, s *transcript.Script) transcript.Server {
+		p := &play{script: s}
+		p.world = newWorld(t, p.options(t))
+		p.created = p.account(t, "b@example.org")
+		n, _ := strconv.Atoi(s.Setting("messages"))
+		for i := range n {
+			if err := p.deliver(t.Context(), "b@example.org", message(fmt.Sprint("m", i+1))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, client := testTLS()
+		return transcript.Server{
+			Dial: p.dial, TLS: client, Do: p.do,
+			Vars: map[string]string{"user": "b@example.org", "secret": p.created.Secret},
+		}
+	})
+}
+
+// play is one transcript being played.
+type play struct {
+	*world
+	script  *transcript.Script
+	created mailbox.Created
+}
+
+// options returns what the script asks of the server.
+func (p *play) options(t *testing.T) func(*imapd.Options) {
+	return func(o *imapd.Options) {
+		if p.script.Has("tls") {
+			o.TLS, _ = testTLS()
+			o.InsecureAuth = false
+		}
+		if limit := p.script.Setting("limit"); limit != "" {
+			setLimit(t, &o.Limits, limit)
+		}
+	}
+}
+
+// setLimit reads "Field value".
+func setLimit(t *testing.T, l *imapd.Limits, setting string) {
+	name, value, _ := strings.Cut(setting, " ")
+	number, _ := strconv.Atoi(value)
+	duration, _ := time.ParseDuration(value)
+	switch name {
+	case "Line":
+		l.Line = number
+	case "LineBefore":
+		l.LineBefore = number
+	case "Message":
+		l.Message = int64(number)
+	case "PerAccount":
+		l.PerAccount = number
+	case "Logins":
+		l.Logins = number
+	case "BadCommands":
+		l.BadCommands = number
+	case "Greeting":
+		l.Greeting = duration
+	case "Idle":
+		l.Idle = duration
+	case "KeepAlive":
+		l.KeepAlive = duration
+	case "Progress":
+		l.Progress = duration
+	default:
+		t.Fatalf("there is no limit %q", name)
+	}
+}
+
+// dial connects, and brings the connection to where the script begins.
+func (p *play) dial(ctx context.Context, _ string) (net.Conn, error) {
+	nc, err := new(net.Dialer).DialContext(ctx, "tcp", p.address)
+	if err != nil || !p.script.Has("login") && !p.script.Has("select") && !p.script.Has("enable") {
+		return nc, err
+	}
+	commands := []string{fmt.Sprintf("LOGIN %s %s", p.created.Address, p.created.Secret)}
+	if words := p.script.Setting("enable"); words != "" {
+		commands = append(commands, "ENABLE "+words)
+	}
+	if name := p.script.Setting("select"); name != "" {
+		commands = append(commands, "SELECT "+name)
+	}
+	for i, command := range commands {
+		if err := run(nc, fmt.Sprint("pre", i), command); err != nil {
+			nc.Close()
+			return nil, err
+		}
+	}
+	return nc, nil
+}
+
+// run sends a command and reads up to its answer, which must be OK, and no further.
+func run(nc net.Conn, tag, command string) error {
+	if _, err := fmt.Fprintf(nc, "%s %s\r\n", tag, command); err != nil {
+		return err
+	}
+	for {
+		line, err := readLine(nc)
+		if err != nil {
+			return err
+		}
+		if rest, ok := strings.CutPrefix(line, tag+" "); ok {
+			if !strings.HasPrefix(rest, "OK") {
+				return fmt.Errorf("%s: %s", command, line)
+			}
+			return nil
+		}
+	}
+}
+
+// readLine reads a line byte by byte, so that what follows stays unread.
+func readLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReaderSize(oneByte{r}, 16).ReadString('\n')
+	return line, err
+}
+
+// oneByte gives a bufio.Reader one byte at a time.
+type oneByte struct{ r io.Reader }
+
+func (o oneByte) Read(p []byte) (int, error) { return o.r.Read(p[:1]) }
+
+// do carries out the "!" lines.
+func (p *play) do(ctx context.Context, verb string, args []string) error {
+	switch verb {
+	case "deliver":
+		data, ok := p.script.File(args[0])
+		if !ok {
+			return fmt.Errorf("the transcript has no file %q", args[0])
+		}
+		return p.deliver(ctx, "b@example.org", string(data))
+	case "arrive":
+		return p.deliver(ctx, "b@example.org", message(args[0]))
+	case "flag", "expunge":
+		return p.change(ctx, verb, args)
+	case "disable":
+		return p.SetState(ctx, p.created.Account, mailbox.Disabled)
+	case "password":
+		_, err := p.SetPassword(ctx, p.created.Account, p.created.Secret, "another one")
+		return err
+	}
+	return fmt.Errorf("the test can't %q", verb)
+}
+
+// change changes a message as another session of the account would.
+func (p *play) change(ctx context.Context, verb string, args []string) error {
+	x, err := p.Login(ctx, mailbox.Login{User: p.created.Address.String(), Secret: p.created.Secret})
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	uid, err := strconv.ParseUint(args[0], 10, 32)
+	if err != nil {
+		return err
+	}
+	set := []mailbox.UIDRange{{Low: mailbox.UID(uid), High: mailbox.UID(uid)}}
+	if verb == "expunge" {
+		_, err := x.Expunge(ctx, mailbox.Inbox, set, true)
+		return err
+	}
+	flags := map[string]mailbox.Flags{`\Seen`: mailbox.Seen, `\Deleted`: mailbox.Deleted, `\Flagged`: mailbox.Flagged}[args[1]]
+	if flags == 0 {
+		if flags, err = x.FlagsOf(ctx, args[1:]); err != nil {
+			return err
+		}
+	}
+	_, err = x.StoreFlags(ctx, mailbox.Inbox, mailbox.FlagChange{Set: set, Mode: mailbox.AddFlags, Flags: flags})
+	return err
+}
