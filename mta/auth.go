@@ -67,8 +67,11 @@ func (s *session) tryLogin(user, secret string) error {
 }
 
 func (s *session) failedLogin(err error) error {
+	if !errors.Is(err, mailbox.ErrAuth) {
+		return err
+	}
 	s.failed++
-	if s.failed >= s.server.limits.AuthAttempts && errors.Is(err, mailbox.ErrAuth) {
+	if s.failed >= s.server.limits.AuthAttempts {
 		return errAuthTries
 	}
 	return err

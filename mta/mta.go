@@ -143,10 +143,12 @@ func New(o Options) (*Server, error) {
 		s.o.Now = time.Now
 	}
 	if o.Peer == nil {
-		s.o.Peer = func(net.Conn) mailbox.Peer { return "" }
+		s.o.Peer = noPeer
 	}
 	return s, nil
 }
+
+func noPeer(net.Conn) mailbox.Peer { return "" }
 
 // ServeSubmission takes mail from users who log in, on connections of ln that
 // are TLS (port 465) or not yet (587). It closes ln when ctx ends, lets messages

@@ -50,9 +50,9 @@ func settings(t *testing.T, s *transcript.Script, o *Options) {
 		"recipients": func(n int) { o.Limits.MaxRecipients = n },
 		"errors":     func(n int) { o.Limits.MaxErrors = n },
 		"commands":   func(n int) { o.Limits.MaxCommands = n },
-		"idle":       func(n int) { o.Limits.IdleTimeout = time.Duration(n) * time.Millisecond },
 		"login":      func(n int) { o.Limits.LoginTimeout = time.Duration(n) * time.Millisecond },
 		"progress":   func(n int) { o.Limits.ProgressTimeout = time.Duration(n) * time.Millisecond },
+		"stop":       func(n int) { o.Limits.StopTimeout = time.Duration(n) * time.Millisecond },
 		"handshake":  func(n int) { o.Limits.HandshakeTimeout = time.Duration(n) * time.Millisecond },
 	}
 	for name, set := range numbers {

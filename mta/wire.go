@@ -3,7 +3,6 @@ package mta
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -15,21 +14,6 @@ import (
 // errLost is what every read after the end of a connection returns. The engine
 // leaves quietly when it meets net.ErrClosed.
 var errLost = fmt.Errorf("mta: connection lost: %w", net.ErrClosed)
-
-// Why we end a connection, with words for the client.
-var (
-	errStopping        = errors.New("mta: stopping")
-	errIdle            = errors.New("mta: connection is idle")
-	errSlow            = errors.New("mta: connection makes no progress")
-	errTooManyErrors   = errors.New("mta: too many errors")
-	errTooManyCommands = errors.New("mta: too many commands")
-	errLongCommand     = errors.New("mta: command line too long")
-	errBrokenOff       = errors.New("mta: message in chunks broken off")
-	errAfterTLS        = errors.New("mta: plain text after STARTTLS")
-)
-
-// progressBytes is how much must come in each ProgressTimeout.
-const progressBytes = 512
 
 // lingerTime and lingerBytes bound the wait for a peer to stop sending before a
 // connection is closed with an error. Closing at once would make the peer's
@@ -54,17 +38,18 @@ const (
 // ways. On that it does what the engine has no means for:
 //
 //   - Deadlines move on with progress, in commands and in messages alike, and
-//     bytes that trickle in are none: see Limits.ProgressTimeout. After the first failed read
+//     bytes that trickle in are none (receive.go). After the first failed read
 //     nothing is read any more: the rest of a message whose sender was too slow
 //     never becomes commands.
-//   - Replies are collected and sent when the engine waits for the client.
+//   - Replies are collected and sent when the engine waits for the client
+//     (say.go).
 //   - The engine's own replies are put into our words (reword.go): it repeats
 //     the EHLO name and addresses.
 //   - Commands and errors are counted, and too many end the connection.
 //   - A stopping server says 421 to connections between two commands.
 //
-// Except for beginMessage, endMessage, stop and cut, its methods belong to the goroutine of the
-// connection.
+// Its methods belong to the goroutine of the connection, except for those that
+// take mu: the rest of this file below Read, but for Close.
 type wire struct {
 	server *endpoint
 	limits Limits
@@ -105,7 +90,8 @@ type wire struct {
 // connection the prelude.
 func (w *wire) start() error {
 	w.started = true
-	w.opened, w.replied = time.Now(), time.Now()
+	now := time.Now()
+	w.opened, w.replied, w.mark = now, now, now
 	if c, ok := w.conn.(*tls.Conn); ok {
 		return w.handshake(c)
 	}
@@ -121,7 +107,7 @@ func (w *wire) handshake(c *tls.Conn) error {
 	ctx, cancel := context.WithTimeout(w.server.ctx, w.limits.HandshakeTimeout)
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
-		return w.fail(errLost)
+		return errLost
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -152,106 +138,6 @@ func (w *wire) next(b []byte) (int, error) {
 		return n, nil
 	}
 	return w.receive(b)
-}
-
-// receive sends the replies that are due and waits for the client.
-func (w *wire) receive(b []byte) (int, error) {
-	w.flush()
-	if w.err != nil {
-		return 0, w.err
-	}
-	idle, err := w.arm()
-	if err != nil {
-		return 0, w.end(err)
-	}
-	n, err := w.conn.Read(b)
-	w.count(n, idle)
-	switch {
-	case w.dotCR.in(b[:n]):
-		return 0, w.end(errBareCR)
-	case n > 0 && w.err == nil:
-		return n, nil
-	}
-	return 0, w.end(w.reason(idle, err))
-}
-
-// arm sets the deadline of the next read: between two commands IdleTimeout
-// after the last reply, and inside a command or message ProgressTimeout after
-// the last progress.
-func (w *wire) arm() (idle bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	idle = w.phase == inCommands && !w.midLine
-	if w.stopping && w.phase == inCommands {
-		return idle, errStopping
-	}
-	deadline := w.mark.Add(w.limits.ProgressTimeout)
-	if idle {
-		deadline = w.replied.Add(w.limits.IdleTimeout)
-	}
-	if w.role == submission && !w.loggedIn {
-		deadline = earlier(deadline, w.opened.Add(w.limits.LoginTimeout))
-	}
-	if err := w.conn.SetReadDeadline(deadline); err != nil {
-		return idle, errLost
-	}
-	return idle, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// count notes the progress, which the first bytes after a pause are as well, and
-// ends a connection that sends far more than any command or message may have.
-func (w *wire) count(n int, first bool) {
-	w.tally.bytes += int64(n)
-	w.since += int64(n)
-	w.progress += n
-	if first || w.progress >= progressBytes {
-		w.mark, w.progress = time.Now(), 0
-	}
-	if w.since > 2*w.limits.MaxMessage+lingerBytes {
-		w.err = errLost
-	}
-}
-
-// reason tells why a read gave nothing.
-func (w *wire) reason(idle bool, err error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var timeout net.Error
-	switch {
-	case w.stopping && w.phase == inCommands:
-		return errStopping
-	case !errors.As(err, &timeout) || !timeout.Timeout():
-		return errLost
-	case idle:
-		return errIdle
-	}
-	return errSlow
-}
-
-// end says why the connection ends, if there is somebody to hear it, and ends
-// it.
-func (w *wire) end(err error) error {
-	if err != errLost && w.err == nil {
-		r := replyTo(err, outcomes)
-		w.say(r)
-		w.flush()
-	}
-	return w.fail(errLost)
-}
-
-// fail makes err the outcome of every further Read, unless there is one.
-func (w *wire) fail(err error) error {
-	if w.err == nil {
-		w.err = err
-	}
-	return w.err
 }
 
 // beginMessage says that the session reads the message. With BDAT it is called
@@ -298,7 +184,11 @@ func (w *wire) stop() {
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = w.conn.Close() // there is nobody to tell
+	conn := w.conn
+	if c, ok := conn.(*tls.Conn); ok {
+		conn = c.NetConn() // TLS would first say goodbye, and wait for that
+	}
+	_ = conn.Close() // there is nobody to tell
 }
 
 // Close sends what is due and closes the connection. It may be called twice.
