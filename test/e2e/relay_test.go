@@ -38,7 +38,12 @@ type relay struct {
 	PID        int    `json:"pid"`
 	Gate       bool   `json:"gate"`
 	Accounts   []account
-	log        *os.File
+
+	cmd    *exec.Cmd
+	exited chan error
+	gone   bool
+	dir    string
+	log    *os.File
 }
 
 type account struct {
@@ -65,27 +70,36 @@ func binary(t *testing.T) string {
 // start runs a relay with two accounts for the length of the test.
 func start(t *testing.T, flags ...string) *relay {
 	t.Helper()
-	dir := t.TempDir()
-	ready := filepath.Join(dir, "ready.json")
-	logFile, err := os.Create(filepath.Join(dir, "output"))
+	return startIn(t, filepath.Join(t.TempDir(), "relay"), flags...)
+}
+
+// startIn is start on a folder that may have been a relay's before.
+func startIn(t *testing.T, dir string, flags ...string) *relay {
+	t.Helper()
+	return startBinary(t, binary(t), dir, flags...)
+}
+
+func startBinary(t *testing.T, binary, dir string, flags ...string) *relay {
+	t.Helper()
+	work := t.TempDir()
+	ready := filepath.Join(work, "ready.json")
+	logFile, err := os.Create(filepath.Join(work, "output"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"demo", "--dir", filepath.Join(dir, "relay"), "--accounts", "2", "--ready", ready, "--unlimited"}, flags...)
-	cmd := exec.Command(binary(t), args...)
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	if err := cmd.Start(); err != nil {
+	args := append([]string{"demo", "--dir", dir, "--accounts", "2", "--ready", ready, "--unlimited"}, flags...)
+	r := &relay{cmd: exec.Command(binary, args...), exited: make(chan error, 1), log: logFile, dir: dir}
+	r.cmd.Stdout, r.cmd.Stderr = logFile, logFile
+	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	r := &relay{log: logFile}
-	t.Cleanup(func() { r.stop(t, cmd, exited) })
-	r.waitReady(t, ready, exited)
+	go func() { r.exited <- r.cmd.Wait() }()
+	t.Cleanup(func() { r.stop(t) })
+	r.waitReady(t, ready)
 	return r
 }
 
-func (r *relay) waitReady(t *testing.T, file string, exited <-chan error) {
+func (r *relay) waitReady(t *testing.T, file string) {
 	t.Helper()
 	deadline := time.After(patience)
 	look := time.NewTicker(20 * time.Millisecond)
@@ -103,7 +117,7 @@ func (r *relay) waitReady(t *testing.T, file string, exited <-chan error) {
 		}
 		select {
 		case <-look.C:
-		case err := <-exited:
+		case err := <-r.exited:
 			t.Fatalf("the relay ended before it was ready (%v):\n%s", err, r.output())
 		case <-deadline:
 			t.Fatalf("the relay was not ready after %v:\n%s", patience, r.output())
@@ -119,25 +133,42 @@ func (r *relay) output() string {
 	return string(b)
 }
 
-// stop asks the relay to end and holds it to a clean exit.
-func (r *relay) stop(t *testing.T, cmd *exec.Cmd, exited <-chan error) {
+// stop asks the relay to end and holds it to a clean exit. After that, or after
+// kill, it does nothing.
+func (r *relay) stop(t *testing.T) {
+	t.Helper()
+	if r.gone {
+		return
+	}
+	r.gone = true
 	defer r.log.Close()
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("stop the relay: %v\n%s", err, r.output())
 		return
 	}
 	select {
-	case err := <-exited:
+	case err := <-r.exited:
 		if err != nil {
-			t.Errorf("the relay did not end cleanly: %v\n%s", err, r.output())
+			t.Errorf("the relay did not end cleanly: %v", err)
 		}
 	case <-time.After(patience):
-		_ = cmd.Process.Kill()
+		_ = r.cmd.Process.Kill()
 		t.Errorf("the relay did not end on SIGTERM within %v", patience)
 	}
 	if t.Failed() {
 		t.Logf("the relay's output:\n%s", r.output())
 	}
+}
+
+// kill ends the relay as a crash would.
+func (r *relay) kill(t *testing.T) {
+	t.Helper()
+	r.gone = true
+	defer r.log.Close()
+	if err := r.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-r.exited
 }
 
 // need fails the test when a client is missing, and says how to get it.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
+	"github.com/restante/restante/mailbox/sqlstore"
+)
+
+// domain is the store and the service above it: what the relay serves and what
+// the account commands work on when no relay runs.
+type domain struct {
+	store   *sqlstore.Store
+	service *mailbox.Service
+}
+
+// openDomain opens the store of the configuration, and makes it with its relay
+// key at the first start. Only one process can have it open: the error is then
+// sqlstore.ErrLocked.
+func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string) (d domain, err error) {
+	_, path, err := cfg.StoreTarget()
+	if err != nil {
+		return d, err
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return d, fmt.Errorf("data folder: %w", err)
+	}
+	secret, err := relaySecretFor(cfg, path, log, getenv)
+	if err != nil {
+		return d, err
+	}
+	d.store, err = sqlstore.Open(ctx, sqlstore.Options{
+		Path: path, Log: log,
+		KeyCheck: func(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey(secret, id).Check() },
+	})
+	if err != nil {
+		return d, err
+	}
+	d.service, err = mailbox.New(mailbox.Options{
+		Store: d.store, Key: seal.NewRelayKey(secret, d.store.ID()), Domain: cfg.Domain, Log: log,
+		DefaultQuota: mailbox.Quota{Bytes: int64(cfg.Quota.Bytes), Messages: int64(cfg.Quota.Messages)},
+		TempDir:      cfg.DataDir,
+	})
+	if err != nil {
+		d.close()
+		return domain{}, err
+	}
+	return d, nil
+}
+
+func relaySecretFor(cfg *config.Config, storePath string, log *slog.Logger, getenv func(string) string) (relaySecret, error) {
+	file, err := cfg.RelayKeyPath(getenv)
+	if err != nil {
+		return relaySecret{}, err
+	}
+	_, err = os.Stat(storePath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return relaySecret{}, fmt.Errorf("store: %w", err)
+	}
+	secret, made, err := loadRelaySecret(file, err == nil)
+	if made {
+		log.Warn("made the relay key: keep a copy of it apart from the store, without it the store is lost", "file", file)
+	}
+	return secret, err
+}
+
+func (d domain) close() error {
+	var errs []error
+	if d.service != nil {
+		errs = append(errs, d.service.Close())
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// openAccounts opens the accounts for one command: through the relay's admin
+// socket if it runs, else on the store itself.
+func openAccounts(ctx context.Context, configFile string, e env) (accounts, func(), error) {
+	cfg, err := config.Load(configFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := openDomain(ctx, cfg, newLog(e.stderr, config.Log{Level: "error"}), e.getenv)
+	if errors.Is(err, sqlstore.ErrLocked) {
+		return remote{cfg.AdminSocket}, func() {}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	closeAll := func() {
+		if err := d.close(); err != nil {
+			fmt.Fprintf(e.stderr, "restante: close the store: %v\n", err)
+		}
+	}
+	return direct{d.service, cfg.Domain}, closeAll, nil
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/internal/listen"
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/imapd"
+	"github.com/restante/restante/mta"
+)
+
+// relay is everything that serves, wired together. Open it, run it, close it.
+type relay struct {
+	cfg *config.Config
+	log *slog.Logger
+	domain
+	tls   *listen.TLS
+	smtp  *mta.Server
+	imap  *imapd.Server
+	ports map[string]*listen.Listener // by the names of the configuration
+	admin net.Listener
+}
+
+// relayOptions is what the demonstration does differently.
+type relayOptions struct {
+	cleartext bool     // no gate
+	unlimited bool     // no limits per network and account
+	names     []string // further names and addresses in the relay's own certificate
+}
+
+// openRelay opens the store and every port. When it returns, clients can connect;
+// they are answered once the relay runs.
+func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, o relayOptions) (_ *relay, err error) {
+	r := &relay{cfg: cfg, log: log, ports: map[string]*listen.Listener{}}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.domain, err = openDomain(ctx, cfg, log, getenv); err != nil {
+		return nil, err
+	}
+	r.tls, err = listen.OpenTLS(listen.TLSOptions{
+		CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, Dir: r.tlsDir(),
+		Names: append(listen.LocalNames(cfg.Domain, cfg.Hostname), o.names...), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.makeServers(o); err != nil {
+		return nil, err
+	}
+	if err := r.listenAll(ctx, o); err != nil {
+		return nil, err
+	}
+	r.admin, err = listenAdmin(cfg.AdminSocket)
+	return r, err
+}
+
+func (r *relay) tlsDir() string { return filepath.Join(r.cfg.DataDir, "tls") }
+
+// caFile is the local authority's certificate, which clients must trust, or ""
+// if the operator has configured a certificate.
+func (r *relay) caFile() string {
+	if r.tls.CA() == nil {
+		return ""
+	}
+	return filepath.Join(r.tlsDir(), "ca.pem")
+}
+
+func (r *relay) makeServers(o relayOptions) (err error) {
+	l := &r.cfg.Limits
+	gate, appendGate := mailbox.Gate(encryptedOnly), mailbox.Gate(encryptedOnly)
+	if o.cleartext {
+		gate, appendGate = nil, nil
+	}
+	if r.cfg.Policy.Append == "any" {
+		appendGate = nil
+	}
+	r.smtp, err = mta.New(mta.Options{
+		Service: r.service, Domains: []string{r.cfg.Domain}, Hostname: r.cfg.Hostname, TLS: r.tls.Config(),
+		Gate: gate, Peer: peerOf, Log: r.log, Limits: smtpLimits(l, o),
+	})
+	if err != nil {
+		return err
+	}
+	r.imap = imapd.New(imapd.Options{
+		Service: r.service, TLS: r.tls.Config("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
+	})
+	return nil
+}
+
+func peerOf(c net.Conn) mailbox.Peer { return mailbox.Peer(listen.PeerOf(c).Key()) }
+
+// beyondReach is a limit that nobody meets, for --unlimited.
+const beyondReach = 1 << 30
+
+func smtpLimits(l *config.Limits, o relayOptions) mta.Limits {
+	m := mta.Limits{
+		MaxMessage: int64(l.MessageSize), MaxRecipients: l.Recipients, MaxLine: int(l.SMTPLineLength),
+		AuthAttempts: l.AuthAttempts, MaxCommands: 60 * l.CommandRate, HandshakeTimeout: time.Duration(l.HandshakeTimeout),
+		IdleTimeout: time.Duration(l.SMTPIdleTimeout), ProgressTimeout: time.Duration(l.ProgressTimeout), StopTimeout: time.Duration(l.StopTimeout),
+	}
+	if o.unlimited {
+		m.MaxCommands, m.MaxErrors = beyondReach, beyondReach
+	}
+	return m
+}
+
+func imapLimits(l *config.Limits, o relayOptions) imapd.Limits {
+	m := imapd.Limits{
+		Line: int(l.IMAPLineLength), Message: int64(l.MessageSize), PerAccount: l.ConnectionsPerAccount,
+		Logins: l.AuthAttempts, Idle: time.Duration(l.IMAPIdleTimeout), Progress: time.Duration(l.ProgressTimeout), Stop: time.Duration(l.StopTimeout),
+	}
+	if o.unlimited {
+		m.PerAccount = beyondReach
+	}
+	return m
+}
+
+// port is one line of the configuration's listeners.
+type port struct {
+	name     string
+	cfg      config.Listener
+	implicit *tls.Config // nil for a plain start
+}
+
+func (r *relay) allPorts() []port {
+	l := &r.cfg.Listen
+	return []port{
+		{"smtps", l.SMTPS, r.tls.Config("smtp")},
+		{"submission", l.Submission, nil},
+		{"mx", l.MX, nil},
+		{"imaps", l.IMAPS, r.tls.Config("imap")},
+		{"imap", l.IMAP, nil},
+	}
+}
+
+// listenAll opens the ports that have an address. A port that is taken or not
+// permitted is an error that says what to do.
+func (r *relay) listenAll(ctx context.Context, o relayOptions) error {
+	var faults []error
+	for _, p := range r.allPorts() {
+		if p.cfg.Address == "" {
+			continue
+		}
+		ln, err := listen.Listen(ctx, p.cfg.Address, r.listenOptions(p, o))
+		if errors.Is(err, os.ErrPermission) {
+			err = fmt.Errorf("%w (ports below 1024 need the capability CAP_NET_BIND_SERVICE: the systemd unit gives it; or set listen.%s.address)", err, p.name)
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		r.ports[p.name] = ln
+	}
+	return errors.Join(faults...)
+}
+
+func (r *relay) listenOptions(p port, o relayOptions) listen.Options {
+	l := &r.cfg.Limits
+	opts := listen.Options{
+		Name: p.name, Network: listen.Network(p.cfg.Network), TrustedProxies: p.cfg.TrustedProxies, TLS: p.implicit,
+		MaxConns: l.Connections, MaxPerNetwork: l.ConnectionsPerNetwork,
+		HandshakeTimeout: time.Duration(l.HandshakeTimeout), StopTimeout: time.Duration(l.StopTimeout), Log: r.log,
+	}
+	if o.unlimited {
+		opts.MaxPerNetwork, opts.MaxHandshakes = beyondReach, beyondReach
+	}
+	return opts
+}
+
+// run serves until ctx ends, and then ends cleanly.
+func (r *relay) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	serve := map[string]func(context.Context, net.Listener) error{
+		"smtps": r.smtp.ServeSubmission, "submission": r.smtp.ServeSubmission, "mx": r.smtp.ServeMX,
+		"imaps": r.imap.Serve, "imap": r.imap.Serve,
+	}
+	for name, ln := range r.ports {
+		group.Go(func() error { return serve[name](ctx, ln) })
+	}
+	group.Go(func() error { return serveAdmin(ctx, r.admin, direct{r.service, r.cfg.Domain}) })
+	group.Go(func() error { return r.tls.Run(ctx) })
+	group.Go(func() error { r.reloadOnSignal(ctx); return nil })
+	return group.Wait()
+}
+
+// reloadOnSignal looks for a new certificate at each SIGHUP. TLS.Run does so by
+// itself every minute; this is for operators who don't want to wait.
+func (r *relay) reloadOnSignal(ctx context.Context) {
+	signals, stop := reloads()
+	defer stop()
+	for {
+		select {
+		case <-signals:
+			if err := r.tls.Reload(); err != nil {
+				r.log.Error("can't take up the new certificate, the old one stays", "error", err)
+				continue
+			}
+			r.log.Info("reloaded the certificate; other settings take a restart")
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// close closes what openRelay opened.
+func (r *relay) close() error {
+	for _, ln := range r.ports {
+		ln.Close()
+	}
+	if r.admin != nil {
+		r.admin.Close() // also removes the socket file
+	}
+	return r.domain.close()
+}
+
+// ready says where the relay listens.
+func (r *relay) ready() ready {
+	at := func(name string) string {
+		ln := r.ports[name]
+		if ln == nil {
+			return ""
+		}
+		return reachable(ln.Addr())
+	}
+	return ready{
+		SMTPS: at("smtps"), Submission: at("submission"), MX: at("mx"), IMAPS: at("imaps"), IMAP: at("imap"),
+		Domain: r.cfg.Domain, CAFile: r.caFile(), PID: os.Getpid(),
+	}
+}
+
+// reachable turns the address of a socket into one that a client on this machine
+// can use: a socket on all addresses is reached at 127.0.0.1.
+func reachable(a net.Addr) string {
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil || !ap.Addr().IsUnspecified() {
+		return a.String()
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), ap.Port()).String()
+}

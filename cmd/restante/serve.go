@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+func serveCommand(e env) *cobra.Command {
+	var configFile, readyFile string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a relay",
+		Long: "Run a relay until SIGTERM or SIGINT. SIGHUP takes up a changed certificate at once; otherwise that takes up to a\n" +
+			"minute. All other settings are read at the start.",
+		Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), e, configFile, readyFile)
+		},
+	}
+	cmd.Flags().StringVar(&configFile, "config", defaultConfigFile, "configuration `FILE`")
+	cmd.Flags().StringVar(&readyFile, "ready", "", "write the addresses to `FILE` as JSON once every port listens")
+	return cmd
+}
+
+func serve(ctx context.Context, e env, configFile, readyFile string) error {
+	if seal.Unsealed {
+		return errors.New("this program was built with the tag unsealed, for tests: it would keep all mail in clear; build it without")
+	}
+	cfg, err := config.Load(configFile)
+	if err != nil {
+		return err
+	}
+	log := newLog(e.stderr, cfg.Log)
+	r, err := openRelay(ctx, cfg, log, e.getenv, relayOptions{})
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	say := r.ready()
+	say.Gate = true
+	for name, ln := range r.ports {
+		log.Info("listening", "for", name, "port", ln.Addr().(*net.TCPAddr).Port)
+	}
+	if ca := r.caFile(); ca != "" {
+		log.Info("no certificate is configured: the relay's own authority issues one; clients must trust it", "ca_file", ca)
+	}
+	if readyFile != "" {
+		if err := say.write(readyFile); err != nil {
+			return err
+		}
+	}
+	if err := r.run(ctx); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	log.Info("stopped")
+	return nil
+}
