@@ -1,0 +1,141 @@
+package imapd
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/imapd/wire"
+)
+
+// errBadCharset answers text in a charset that is not known (RFC 9051, 7.1).
+var errBadCharset = no(imap.ResponseCodeBadCharset, "Search in US-ASCII or UTF-8")
+
+// search is SEARCH (RFC 9051, 6.4.4).
+func (c *conn) search(d *wire.Decoder) error { return c.runSearch(d, false) }
+
+// uidSearch is UID SEARCH (RFC 9051, 6.4.9).
+func (c *conn) uidSearch(d *wire.Decoder) error { return c.runSearch(d, true) }
+
+func (c *conn) runSearch(d *wire.Decoder, byUID bool) error {
+	d.SP()
+	q := d.Search()
+	if err := d.End(); err != nil {
+		return err
+	}
+	if q.Charset != "" && !plainCharset(q.Charset) {
+		return c.searchFailed(&q, errBadCharset)
+	}
+	if err := c.sel.table.Refresh(c.ctx); err != nil {
+		return c.searchFailed(&q, err)
+	}
+	p, err := c.scope().compile(&q.Key)
+	if err != nil {
+		return c.searchFailed(&q, err)
+	}
+	if p.modseq {
+		c.enableCondstore()
+	}
+	f := &found{byUID: byUID, modseq: p.modseq}
+	if f.hits, err = c.find(p); err != nil {
+		return c.searchFailed(&q, err)
+	}
+	c.answerSearch(&q, f)
+	return nil
+}
+
+// searchFailed returns err. A search that was to be saved and fails leaves nothing
+// saved (RFC 9051, 6.4.4.1).
+func (c *conn) searchFailed(q *wire.Search, err error) error {
+	if q.Return.Has(wire.ReturnSave) {
+		c.saved = savedSearch{}
+	}
+	return err
+}
+
+func (c *conn) scope() searchScope {
+	return searchScope{sel: c.sel, saved: c.saved.ranges(), rev2: c.enabled.rev2, now: time.Now(), keyword: c.keywordFlag}
+}
+
+// keywordFlag returns the flag of a keyword, told apart without regard to case, or
+// 0 if no message has it.
+func (c *conn) keywordFlag(name string) mailbox.Flags {
+	for n := range mailbox.MaxKeywords {
+		f := mailbox.KeywordFlag(n)
+		for _, word := range c.session.Names(f) {
+			if strings.EqualFold(word, name) {
+				return f
+			}
+		}
+	}
+	return 0
+}
+
+// hit is one message that a search has found.
+type hit struct {
+	number uint32
+	uid    mailbox.UID
+	modseq mailbox.ModSeq
+}
+
+// find judges all messages that the client knows and returns those that hold, by
+// number. A message that is gone, or that is damaged, is not found.
+func (c *conn) find(p *program) ([]hit, error) {
+	var hits []hit
+	var open uidSet
+	there := 0
+	for number, row := range c.sel.rows(mailbox.AllUIDs()) {
+		there++
+		switch p.judgeRow(number, row) {
+		case accepted:
+			hits = append(hits, hit{number, row.UID, row.ModSeq})
+		case undecided:
+			open.add(row.UID)
+		}
+	}
+	if there < len(c.sel.uids) {
+		c.done.code = func() { c.writeCode(codeExpungeIssued) }
+	}
+	if len(open) == 0 {
+		return hits, nil
+	}
+	more, err := c.findOpen(p, open)
+	if err != nil {
+		return nil, err
+	}
+	hits = append(hits, more...)
+	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.number, b.number) })
+	return hits, nil
+}
+
+// findOpen judges the messages of a set by what is in them.
+func (c *conn) findOpen(p *program, set []mailbox.UIDRange) ([]hit, error) {
+	var hits []hit
+	err := c.session.Fetch(c.ctx, c.sel.id, set, func(i *mailbox.Item) error {
+		at, known := c.sel.index(i.UID)
+		row, there := c.sel.table.Row(i.UID)
+		if !known || !there {
+			return nil
+		}
+		m := &candidate{number: uint32(at) + 1, row: row, opened: opened{ctx: c.ctx, item: i}}
+		defer m.release()
+		ok, err := p.open(m)
+		if ok {
+			hits = append(hits, hit{m.number, row.UID, row.ModSeq})
+		}
+		if errors.Is(err, mailbox.ErrCorrupt) {
+			c.log().Error("message not searched", "error", err)
+			return nil
+		}
+		if errors.Is(err, mailbox.ErrGone) {
+			return nil
+		}
+		return err
+	})
+	return hits, err
+}
