@@ -51,6 +51,7 @@ var commands = map[string]command{
 	"LSUB":         {loggedIn, everything, (*conn).lsub},
 	"NAMESPACE":    {loggedIn, everything, (*conn).namespace},
 	"STATUS":       {loggedIn, everything, (*conn).status},
+	"APPEND":       {loggedIn, everything, (*conn).append},
 	"IDLE":         {loggedIn, everything, (*conn).idle},
 	"ID":           {anyState, everything, (*conn).runID},
 	"CLOSE":        {selectedState, nothingElse, (*conn).close},
@@ -58,6 +59,16 @@ var commands = map[string]command{
 	"CHECK":        {selectedState, everything, (*conn).noop},
 	"EXPUNGE":      {selectedState, everything, (*conn).expunge},
 	"UID EXPUNGE":  {selectedState, everything, (*conn).uidExpunge},
+	"SEARCH":       {selectedState, noExpunges, (*conn).search},
+	"UID SEARCH":   {selectedState, everything, (*conn).uidSearch},
+	"FETCH":        {selectedState, noExpunges, (*conn).fetch},
+	"UID FETCH":    {selectedState, everything, (*conn).uidFetch},
+	"STORE":        {selectedState, noExpunges, (*conn).store},
+	"UID STORE":    {selectedState, everything, (*conn).uidStore},
+	"COPY":         {selectedState, everything, (*conn).copy},
+	"UID COPY":     {selectedState, everything, (*conn).uidCopy},
+	"MOVE":         {selectedState, everything, (*conn).move},
+	"UID MOVE":     {selectedState, everything, (*conn).uidMove},
 }
 
 // command runs one command. Only an error that ends the connection is returned.

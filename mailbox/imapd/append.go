@@ -1,0 +1,179 @@
+package imapd
+
+import (
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/restante/restante/internal/mime"
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/imapd/wire"
+)
+
+// appending is one APPEND: a mailbox, and the messages that are to go into it
+// together (RFC 9051, 6.3.12; several at once are MULTIAPPEND, RFC 3502).
+type appending struct {
+	*conn
+	name string
+	to   mailbox.Folder
+	room func(size int64) error // judges the next message by its size
+	ms   []appended
+}
+
+// appended is one message of an APPEND.
+type appended struct {
+	names   []imap.Flag
+	date    time.Time
+	message *mailbox.Spooled
+}
+
+// maxAppended bounds the messages of one APPEND.
+const maxAppended = 100
+
+// append is APPEND. Whatever can be refused is refused before the client is asked
+// for the message; if it comes all the same, it is skipped and never parsed.
+func (c *conn) append(d *wire.Decoder) error {
+	a := &appending{conn: c}
+	defer a.release()
+	d.SP()
+	a.name = d.Mailbox()
+	for first := true; first || d.Special(' '); first = false {
+		if first {
+			d.SP()
+		}
+		if err := a.next(d); err != nil {
+			return err
+		}
+	}
+	if err := d.End(); err != nil {
+		return err
+	}
+	return a.store()
+}
+
+// next reads one message with what stands before it.
+func (a *appending) next(d *wire.Decoder) error {
+	var m appended
+	if d.Peek() == '(' {
+		m.names = d.Flags()
+		d.SP()
+	}
+	if d.Peek() == '"' {
+		m.date = d.DateTime()
+		d.SP()
+	}
+	utf8 := a.utf8Extension(d)
+	lit := d.Literal(a.accept)
+	if lit == nil {
+		return d.Err()
+	}
+	var err error
+	m.message, err = a.srv.o.Service.Receive(a.ctx, lit, mailbox.ReceiveOptions{Gate: a.srv.o.Gate})
+	if err != nil {
+		return err
+	}
+	a.ms = append(a.ms, m)
+	if utf8 {
+		d.Expect(')')
+	}
+	return a.check(&m)
+}
+
+// utf8Extension reads the "UTF8 (" that may stand before a literal8 (RFC 6855, 4).
+func (a *appending) utf8Extension(d *wire.Decoder) bool {
+	if c := d.Peek(); c != 'U' && c != 'u' {
+		return false
+	}
+	if d.Keyword() != "UTF8" || !a.enabled.utf8 {
+		d.Fail(bad("Expected a literal; UTF8 has to be enabled before it is used"))
+	}
+	d.SP()
+	d.Expect('(')
+	return true
+}
+
+// accept decides about a message by its size, before it is sent.
+func (a *appending) accept(l wire.LiteralInfo) error {
+	switch {
+	case l.Size > a.srv.o.Limits.Message:
+		return mailbox.ErrTooLarge
+	case l.Size == 0:
+		return no(imap.ResponseCodeCannot, "The message is empty")
+	case len(a.ms) == maxAppended:
+		return mailbox.ErrLimit
+	}
+	if a.room == nil {
+		if err := a.prepare(); err != nil {
+			return err
+		}
+	}
+	return a.room(l.Size)
+}
+
+// prepare finds the mailbox, and what the quota leaves.
+func (a *appending) prepare() error {
+	var err error
+	if a.to, err = a.destination(a.name); err != nil {
+		return err
+	}
+	quota, used, err := a.session.Usage(a.ctx)
+	if err != nil {
+		return err
+	}
+	a.room = func(size int64) error {
+		used.Bytes += size
+		used.Messages++
+		if quota.Bytes > 0 && used.Bytes > quota.Bytes || quota.Messages > 0 && used.Messages > quota.Messages {
+			return mailbox.ErrOverQuota
+		}
+		return nil
+	}
+	return nil
+}
+
+// check refuses a message that could not be fetched again: a literal can't hold
+// NUL (RFC 9051, 4.3; RFC 3516, 4.4).
+func (a *appending) check(m *appended) error {
+	if m.message.Message.Has(mime.NUL) {
+		return no(imap.ResponseCodeUnknownCTE, "The message holds binary content: send it in base64")
+	}
+	return nil
+}
+
+// store puts the messages into the mailbox, all or none.
+func (a *appending) store() error {
+	list := make([]mailbox.Append, len(a.ms))
+	for i, m := range a.ms {
+		flags, err := a.flagsOf(m.names, false)
+		if err != nil {
+			return err
+		}
+		list[i] = mailbox.Append{Message: m.message, Flags: flags, Date: m.date}
+	}
+	receipts, err := a.session.Append(a.ctx, a.to.ID, list...)
+	if err != nil {
+		return destinationError(err)
+	}
+	a.done.code = func() { a.writeAppended(receipts) }
+	return nil
+}
+
+func (a *appending) writeAppended(receipts []mailbox.Receipt) {
+	uids := make([]uint32, len(receipts))
+	for i, r := range receipts {
+		uids[i] = uint32(r.UID)
+	}
+	a.w.OpenCode("APPENDUID")
+	a.w.Number(uint64(receipts[0].UIDValidity))
+	a.w.Nums(uids)
+	a.w.CloseCode()
+}
+
+// release forgets the messages as they came in.
+func (a *appending) release() {
+	for _, m := range a.ms {
+		if err := m.message.Close(); err != nil {
+			a.log().Warn("spool not closed", "error", err)
+		}
+	}
+}
