@@ -153,7 +153,7 @@ func (c *conn) complete(tag, name string) error {
 // refuse writes the tagged NO or BAD for err, and counts what makes no sense.
 func (c *conn) refuse(tag string, err error) error {
 	s := c.statusOf(err)
-	if err := c.w.Status(tag, s.typ, s.code, s.text); err != nil {
+	if err := c.answer(tag, s); err != nil {
 		return err
 	}
 	if s.typ != imap.StatusResponseTypeBad {
@@ -168,4 +168,22 @@ func (c *conn) refuse(tag string, err error) error {
 		return byeNonsense
 	}
 	return nil
+}
+
+// answer writes the tagged NO or BAD.
+func (c *conn) answer(tag string, s *statusError) error {
+	c.w.StartStatus(tag, s.typ)
+	if s.code != "" {
+		c.w.OpenCode(s.code)
+		if len(s.args) > 0 {
+			c.w.Open()
+			for _, a := range s.args {
+				c.w.Astring(a)
+			}
+			c.w.Close()
+		}
+		c.w.CloseCode()
+	}
+	c.w.Text(s.text)
+	return c.w.CRLF()
 }

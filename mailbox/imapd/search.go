@@ -14,7 +14,10 @@ import (
 )
 
 // errBadCharset answers text in a charset that is not known (RFC 9051, 7.1).
-var errBadCharset = no(imap.ResponseCodeBadCharset, "Search in US-ASCII or UTF-8")
+var errBadCharset error = &statusError{
+	typ: imap.StatusResponseTypeNo, code: imap.ResponseCodeBadCharset, args: []string{"US-ASCII", "UTF-8"},
+	text: "Search in US-ASCII or UTF-8",
+}
 
 // search is SEARCH (RFC 9051, 6.4.4).
 func (c *conn) search(d *wire.Decoder) error { return c.runSearch(d, false) }

@@ -17,16 +17,19 @@ import (
 type statusError struct {
 	typ  imap.StatusResponseType
 	code imap.ResponseCode
+	args []string // of the code: a list of strings; nil for none
 	text string
 }
 
 func (e *statusError) Error() string { return e.text }
 
 func no(code imap.ResponseCode, text string) error {
-	return &statusError{imap.StatusResponseTypeNo, code, text}
+	return &statusError{typ: imap.StatusResponseTypeNo, code: code, text: text}
 }
 
-func bad(text string) error { return &statusError{imap.StatusResponseTypeBad, "", text} }
+func bad(text string) error {
+	return &statusError{typ: imap.StatusResponseTypeBad, text: text}
+}
 
 // Codes that go-imap does not name.
 const (
@@ -89,21 +92,22 @@ func (c *conn) statusOf(err error) *statusError {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &syntax):
-		return &statusError{imap.StatusResponseTypeBad, "", "Expected " + syntax.Want}
+		return &statusError{typ: imap.StatusResponseTypeBad, text: "Expected " + syntax.Want}
 	case errors.As(err, &limit):
-		return &statusError{imap.StatusResponseTypeBad, "", fmt.Sprintf("More than %d %s", limit.Max, limit.What)}
+		return &statusError{typ: imap.StatusResponseTypeBad, text: fmt.Sprintf("More than %d %s", limit.Max, limit.What)}
 	case errors.Is(err, mailbox.ErrRefused):
 		return refusal(err)
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
 			c.log().Debug("refused", "code", string(o.code))
-			return &statusError{imap.StatusResponseTypeNo, o.code, o.text}
+			return &statusError{typ: imap.StatusResponseTypeNo, code: o.code, text: o.text}
 		}
 	}
 	id := fmt.Sprintf("%08x", rand.Uint32())
 	c.log().Error("command failed", "reference", id, "error", err)
-	return &statusError{imap.StatusResponseTypeNo, imap.ResponseCodeServerBug, "Internal error, the operator finds it in the log under " + id}
+	return &statusError{typ: imap.StatusResponseTypeNo, code: imap.ResponseCodeServerBug,
+		text: "Internal error, the operator finds it in the log under " + id}
 }
 
 // refusal tells what the gate said. Its text is written for a person.
@@ -113,5 +117,5 @@ func refusal(err error) *statusError {
 	if errors.As(err, &why) {
 		text += " (" + why.Reason() + ")"
 	}
-	return &statusError{imap.StatusResponseTypeNo, imap.ResponseCodeCannot, text}
+	return &statusError{typ: imap.StatusResponseTypeNo, code: imap.ResponseCodeCannot, text: text}
 }
