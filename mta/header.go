@@ -64,59 +64,54 @@ type headerReader struct {
 	rewrite func(block []byte) ([]byte, error) // block and result end with the blank line
 
 	ready bool
-	out   []byte // to be given out before the rest of r
 	err   error
 }
 
 func (h *headerReader) Read(b []byte) (int, error) {
 	if !h.ready {
 		h.ready = true
-		h.out, h.err = h.readBlock()
+		h.err = h.readBlock()
 	}
 	if h.err != nil {
 		return 0, h.err
 	}
-	if len(h.out) == 0 {
-		return h.r.Read(b)
-	}
-	n := copy(b, h.out)
-	h.out = h.out[n:]
-	return n, nil
+	return h.r.Read(b)
 }
 
-// readBlock reads at least the header block, and returns what stands in place
-// of all it has read.
-func (h *headerReader) readBlock() ([]byte, error) {
+// readBlock reads the header block, with as much of the body as comes along.
+func (h *headerReader) readBlock() error {
 	buf := make([]byte, 0, 4096)
 	for {
 		n, err := h.r.Read(buf[len(buf):cap(buf)])
 		searched := len(buf)
 		buf = buf[:searched+n]
 		if end := blockEnd(buf, searched); end >= 0 {
-			return h.replace(buf[:end:end], buf[end:])
+			return h.replace(buf[:end], buf[end:])
 		}
 		switch {
 		case len(buf) >= maxHeader:
-			return nil, errHeaderSize
+			return errHeaderSize
 		case err == io.EOF:
 			return h.replace(append(buf, crlf...), nil) // a message without a body needs no blank line
 		case err != nil:
-			return nil, err
+			return err
 		}
 		buf = slices.Grow(buf, 1)
 	}
 }
 
-// replace rewrites the block and puts the beginning of the body behind it.
-func (h *headerReader) replace(block, body []byte) ([]byte, error) {
+// replace puts the rewritten block, and the beginning of the body, before the
+// rest of the message.
+func (h *headerReader) replace(block, body []byte) error {
 	if len(block) > maxHeader {
-		return nil, errHeaderSize
+		return errHeaderSize
 	}
 	out, err := h.rewrite(block)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return append(out, body...), nil
+	h.r = io.MultiReader(bytes.NewReader(out), bytes.NewReader(body), h.r)
+	return nil
 }
 
 // blockEnd returns where the header block ends, blank line included, or -1. The

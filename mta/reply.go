@@ -35,17 +35,21 @@ var (
 	replyInternal = reply{451, smtp.EnhancedCode{4, 3, 0}, "Internal error, try again later"}
 )
 
-// gateText is the first line of the reply to mail that is not encrypted. It has
-// to make sense alone, because many clients show nothing else; Delta Chat shows
-// its own explanation when it finds the words "invalid unencrypted mail".
-const gateText = "Encryption Needed: Invalid Unencrypted Mail. This relay keeps only mail with OpenPGP end-to-end encryption: " +
-	"turn encryption on for this message and send it again."
+// gateText begins the reply to mail that is not encrypted, and the gate's reason
+// follows; gateAdvice stands for a reason that is not there. It is one line,
+// because many clients show the first or the last one only. Delta Chat shows its
+// own explanation when it finds the words "invalid unencrypted mail".
+const (
+	gateText   = "Encryption Needed: Invalid Unencrypted Mail: "
+	gateAdvice = "turn on OpenPGP end-to-end encryption for this message and send it again"
+	maxText    = 200
+)
 
 // outcomes has the reply for every error that a command can end with. It is the
 // one place where errors become SMTP.
 var outcomes = []outcome{
 	// The domain's outcomes.
-	{mailbox.ErrRefused, reply{523, smtp.EnhancedCode{5, 7, 10}, gateText}},
+	{mailbox.ErrRefused, reply{523, smtp.EnhancedCode{5, 7, 10}, gateText + gateAdvice}},
 	{mailbox.ErrNoAccount, reply{550, smtp.EnhancedCode{5, 1, 1}, "There is no such mailbox here; check the address"}},
 	{mailbox.ErrDisabled, reply{550, smtp.EnhancedCode{5, 2, 1}, "This mailbox is disabled and takes no mail"}},
 	{mailbox.ErrOverQuota, reply{452, smtp.EnhancedCode{4, 2, 2}, "The mailbox is full; it takes mail again when its owner has made room"}},
@@ -135,21 +139,25 @@ func replyTo(err error, tables ...[]outcome) reply {
 	return replyInternal
 }
 
-// withReason adds the gate's reason to the reply of a refusal, as a line of its
-// own.
+// withReason puts the gate's reason into the reply to a refusal.
 func withReason(r reply, err error) reply {
 	if reason := gateReason(err); reason != "" {
-		r.text += "\n" + clip("Reason: "+printable(reason), 200)
+		r.text = clip(gateText+printable(reason), maxText)
 	}
 	return r
 }
 
 // gateReason returns the judge's own words from an error that wraps
-// mailbox.ErrRefused beside it.
+// mailbox.ErrRefused beside it: what follows the first colon, since errors go
+// from the general to the particular.
 func gateReason(err error) string {
 	for err != nil {
 		if both, ok := err.(interface{ Unwrap() []error }); ok {
-			return reasonBeside(both.Unwrap())
+			reason := reasonBeside(both.Unwrap())
+			if _, detail, ok := strings.Cut(reason, ": "); ok {
+				return detail
+			}
+			return reason
 		}
 		err = errors.Unwrap(err)
 	}

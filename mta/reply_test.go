@@ -116,20 +116,24 @@ func TestUnknownErrorsStayInside(t *testing.T) {
 
 func TestGateReply(t *testing.T) {
 	t.Parallel()
-	refusal := fmt.Errorf("receive: %w", fmt.Errorf("%w: %w", mailbox.ErrRefused, errors.New("the message is plain text\r\n250 ok")))
-	got := string(replyTo(refusal, outcomes).append(nil))
-	first, second, _ := strings.Cut(got, "\r\n")
-	if want := "523-5.7.10 " + gateText; first != want {
-		t.Errorf("got %q, want %q", first, want)
+	long := strings.Repeat("x", 500)
+	for reason, want := range map[string]string{
+		"not encrypted: the message is plain text; encrypt it": gateText + "the message is plain text; encrypt it",
+		"not encrypted: bad: worse":                            gateText + "bad: worse",
+		"no":                                                   gateText + "no",
+		"no\r\n250 ok":                                         gateText + "no??250 ok",
+		"not encrypted: " + long:                               (gateText + long)[:200],
+	} {
+		refusal := fmt.Errorf("receive: %w", fmt.Errorf("%w: %w", mailbox.ErrRefused, errors.New(reason)))
+		if got := string(replyTo(refusal, outcomes).append(nil)); got != "523 5.7.10 "+want+"\r\n" {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
-	if want := "523 5.7.10 Reason: the message is plain text??250 ok\r\n"; second != want {
-		t.Errorf("got %q, want %q", second, want)
+	if got := replyTo(mailbox.ErrRefused, outcomes); got.text != gateText+gateAdvice {
+		t.Errorf("without a reason: got %q", got.text)
 	}
 	if !strings.Contains(strings.ToLower(gateText), "invalid unencrypted mail") {
 		t.Error("Delta Chat would not recognise the reply")
-	}
-	if got := replyTo(mailbox.ErrRefused, outcomes); got.text != gateText {
-		t.Errorf("without a reason: got %q", got.text)
 	}
 }
 

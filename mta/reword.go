@@ -10,7 +10,7 @@ import (
 // The engine answers some commands without asking the session. Where it repeats
 // what the client sent, or uses a code that its RFC does not have, the wire
 // says it better. The tables below list all of these; the keys are the texts of
-// go-smtp v0.25.1, and a test asks the engine for each.
+// go-smtp v0.25.1, and a test looks for each in its source.
 
 // The beginnings of replies that go on with something the client sent.
 const (
