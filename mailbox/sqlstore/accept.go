@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/restante/restante/mailbox"
-	"github.com/restante/restante/mailbox/seal"
 )
 
 // Accept implements mailbox.Store.
@@ -171,50 +170,5 @@ func (t *tx) addMessage(id mailbox.AccountID, m *mailbox.Message) error {
 		return err
 	}
 	_, err = t.exec(queryAddSealed, int64(id), int64(m.Mailbox), int64(m.UID), notNull(m.Key), notNull(m.Envelope))
-	return err
-}
-
-const (
-	queryAddBody     = `INSERT INTO body (account_id, blob_id, data) VALUES ($1, $2, $3)`
-	queryAddBodyFile = `INSERT INTO body_file (account_id, blob_id, size) VALUES ($1, $2, $3)`
-)
-
-func (t *tx) addBody(b *body) error {
-	if b.size > maxInline {
-		_, err := t.exec(queryAddBodyFile, int64(b.account), b.blob[:], b.size)
-		return err
-	}
-	_, err := t.exec(queryAddBody, int64(b.account), b.blob[:], notNull(b.data))
-	return err
-}
-
-const (
-	queryShare = `INSERT INTO shared (account_id, blob_id, extra) VALUES ($1, $2, 1)
-		ON CONFLICT (account_id, blob_id) DO UPDATE SET extra = shared.extra + 1`
-	queryDropBody = `DELETE FROM body WHERE account_id = $1 AND blob_id = $2
-		AND NOT EXISTS (SELECT 1 FROM shared WHERE account_id = $1 AND blob_id = $2)`
-	queryUnshare      = `UPDATE shared SET extra = extra - 1 WHERE account_id = $1 AND blob_id = $2 AND extra > 1`
-	queryUnique       = `DELETE FROM shared WHERE account_id = $1 AND blob_id = $2`
-	queryDropBodyFile = `DELETE FROM body_file WHERE account_id = $1 AND blob_id = $2`
-)
-
-// share notes that one more message has the body.
-func (t *tx) share(id mailbox.AccountID, blob seal.BlobID) error {
-	_, err := t.exec(queryShare, int64(id), blob[:])
-	return err
-}
-
-// releaseBody notes that one message less has the body, and removes it with the
-// last one. The first statement does it for most.
-func (t *tx) releaseBody(id mailbox.AccountID, blob seal.BlobID) error {
-	for _, query := range []string{queryDropBody, queryUnshare, queryUnique} {
-		if n, err := t.exec(query, int64(id), blob[:]); err != nil || n > 0 {
-			return err
-		}
-	}
-	n, err := t.exec(queryDropBodyFile, int64(id), blob[:])
-	if err == nil && n > 0 {
-		t.removeFile(blob)
-	}
 	return err
 }

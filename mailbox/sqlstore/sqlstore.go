@@ -2,8 +2,8 @@
 // SQLite.
 //
 // One goroutine writes. Requests queue for it, and all that wait go into one
-// transaction, each behind a savepoint of its own, so that sixty senders share
-// one wait for the disk and none of them can spoil it for the others (writer.go).
+// transaction, so that sixty senders share one wait for the disk; one that fails
+// is undone alone and spoils nothing for the others (writer.go).
 // Readers have connections of their own, read the last committed state, and
 // never wait for the writer.
 //

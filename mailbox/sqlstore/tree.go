@@ -106,7 +106,7 @@ const (
 func (t *tx) addMailbox(id mailbox.AccountID, n mailbox.NewMailbox) (mailbox.MailboxID, error) {
 	var made mailbox.MailboxID
 	var validity uint32
-	found, err := t.one(queryAllotMailbox, []any{num(&made), num(&validity)}, int64(max(n.UIDValidity, 1)), int64(id))
+	found, err := t.update(queryAllotMailbox, []any{num(&made), num(&validity)}, int64(max(n.UIDValidity, 1)), int64(id))
 	if err != nil {
 		return 0, err
 	}

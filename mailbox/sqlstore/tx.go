@@ -15,6 +15,7 @@ type tx struct {
 	w     *writer
 	limit context.Context // ends when the transaction took too long
 	job   *job
+	wrote bool // the job has changed something
 }
 
 // newTx makes a transaction that lasts until limit. The statements themselves
@@ -29,7 +30,20 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	if t.limit.Err() != nil {
 		return 0, errTooLong
 	}
-	return t.querier.exec(query, args...)
+	n, err := t.querier.exec(query, args...)
+	t.wrote = t.wrote || n > 0
+	return n, err
+}
+
+// update runs an UPDATE of one row and scans what it returns. It reports whether
+// there was such a row.
+func (t *tx) update(query string, dest []any, args ...any) (bool, error) {
+	if t.limit.Err() != nil {
+		return false, errTooLong
+	}
+	found, err := t.one(query, dest, args...)
+	t.wrote = t.wrote || found
+	return found, err
 }
 
 func (t *tx) begin() error {

@@ -23,9 +23,12 @@ const (
 // writer runs every change, in transactions that take in whatever waits.
 //
 // A batch begins when a request comes and grows while others are waiting: no
-// timer holds it back. Each request has a savepoint, so that a failed one is
-// undone alone. If a failure ends the whole transaction (SQLite does that when
-// the disk is full), the others are run again without the one that failed.
+// timer holds it back. It is run in hope at first: no request of it will fail
+// after it has written something. If one does, the transaction is rolled back and
+// the batch runs again with care, each request behind a savepoint, so that the
+// failed one is undone alone. That is seldom, and the savepoints would cost a
+// tenth of every delivery. If a failure ends the transaction even so (SQLite does
+// that when the disk is full), the others are run without the one that failed.
 type writer struct {
 	db   *sql.DB
 	on   *session
@@ -55,7 +58,7 @@ func (w *writer) loop() {
 	defer close(w.idle)
 	for j := range w.jobs {
 		b := batch{w: w, deadline: time.Now().Add(w.s.opts.TxTimeout / 2)}
-		b.transact([]*job{j}, b.waiting)
+		b.inHope(j)
 	}
 }
 
@@ -81,62 +84,82 @@ func (b *batch) waiting() *job {
 	}
 }
 
-// transact runs the given requests, then those that more returns, in one
-// transaction, and answers them all.
-func (b *batch) transact(given []*job, more func() *job) {
-	ctx, cancel := context.WithTimeout(context.Background(), b.w.s.opts.TxTimeout)
-	defer cancel()
-	t := newTx(ctx, b.w)
-	if err := t.begin(); err != nil {
-		answer(given, err)
+// inHope runs a request and those that come meanwhile in one transaction. They
+// are answered by commit, or by withCare.
+func (b *batch) inHope(j *job) {
+	t, end, err := b.begin()
+	defer end()
+	if err != nil {
+		j.answer(err)
 		return
 	}
-	var kept []*job
-	for {
-		j := take(&given, more)
-		if j == nil {
-			break
-		}
+	var done []*job
+	for ; j != nil; j = b.waiting() {
 		if !j.start() {
 			continue
 		}
 		b.count++
 		b.bytes += j.bytes
+		err := t.run(j)
+		switch {
+		case err == nil:
+			done = append(done, j)
+		case t.wrote || fromEngine(err):
+			t.rollback()
+			b.withCare(append(done, j))
+			return
+		default:
+			j.answer(err)
+		}
+	}
+	b.commit(t, done)
+}
+
+// fromEngine reports whether an error is SQLite's, which may have ended the
+// transaction with it.
+func fromEngine(err error) bool {
+	_, ok := driverCode(err)
+	return ok
+}
+
+// withCare runs requests in one transaction, each behind a savepoint.
+func (b *batch) withCare(js []*job) {
+	t, end, err := b.begin()
+	defer end()
+	if err != nil {
+		answer(js, err)
+		return
+	}
+	var done []*job
+	for i, j := range js {
 		err, lost := t.try(j)
 		if err == nil {
-			kept = append(kept, j)
+			done = append(done, j)
 			continue
 		}
 		j.answer(err)
 		if lost {
-			b.again(t, append(kept, given...))
+			t.rollback()
+			b.withCare(append(done, js[i+1:]...)) // ends: there is one less each time
 			return
 		}
 	}
-	b.commit(t, kept)
+	b.commit(t, done)
 }
 
-// take returns the next of the given requests, or one more.
-func take(given *[]*job, more func() *job) *job {
-	if len(*given) == 0 {
-		return more()
-	}
-	j := (*given)[0]
-	*given = (*given)[1:]
-	return j
+// begin begins a transaction; end gives back what it holds.
+func (b *batch) begin() (t *tx, end func(), err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), b.w.s.opts.TxTimeout)
+	t = newTx(ctx, b.w)
+	return t, cancel, t.begin()
 }
 
-// again runs requests whose transaction was lost through no fault of theirs. It
-// ends, since each transaction that is lost has answered one of them.
-func (b *batch) again(t *tx, js []*job) {
-	t.rollback()
-	if len(js) > 0 {
-		b.transact(js, func() *job { return nil })
-	}
-}
-
-// commit makes the batch durable, gives the hints, and answers.
+// commit makes what was done durable, gives the hints, and answers.
 func (b *batch) commit(t *tx, js []*job) {
+	if len(js) == 0 {
+		t.rollback()
+		return
+	}
 	if err := t.commit(); err != nil {
 		b.w.s.opts.Log.Error("commit failed", "requests", len(js), "error", err)
 		answer(js, err)
@@ -173,19 +196,18 @@ func (t *tx) try(j *job) (err error, lost bool) {
 	if err := t.save(); err != nil {
 		return err, true
 	}
-	t.job = j
-	j.touched, j.removed = nil, nil
-	if err = t.protect(j); err == nil {
+	if err = t.run(j); err == nil {
 		err = t.keep()
 		return err, err != nil
 	}
-	j.touched, j.removed = nil, nil
 	return err, t.undo() != nil
 }
 
-// protect turns a panic into an error of this request alone: a broken invariant
-// of one message must not keep the relay from taking the others.
-func (t *tx) protect(j *job) (err error) {
+// run runs one request. A panic becomes an error of this request alone: a broken
+// invariant of one message must not keep the relay from taking the others.
+func (t *tx) run(j *job) (err error) {
+	t.job, t.wrote = j, false
+	j.touched, j.removed = nil, nil
 	defer func() {
 		if p := recover(); p != nil {
 			t.w.s.opts.Log.Error("request panicked", "request", j.op, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

@@ -110,8 +110,17 @@ func TestBatch(t *testing.T) {
 			if _, err := x.exec("ROLLBACK"); err != nil { // as SQLite does on a full disk
 				return err
 			}
-			return errTrouble
-		}, errTrouble},
+			_, err := x.exec("UPDATE nothing SET n = 1")
+			return err
+		}, nil},
+		{"loses the transaction by a read", func(x *tx) error {
+			if _, err := x.on.conn.ExecContext(x.ctx, "ROLLBACK"); err != nil {
+				return err
+			}
+			_, err := x.one("SELECT nothing FROM nothing", nil)
+			return err
+		}, nil},
+		{"fails before it writes", func(*tx) error { return errTrouble }, errTrouble},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
