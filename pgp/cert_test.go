@@ -42,7 +42,7 @@ func TestParseCertRefuses(t *testing.T) {
 		{"only the primary key", cert[:53]},
 		{"too long", slices.Concat(cert, make([]byte, MaxCert))},
 		{"broken armor", []byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n!!!!\n-----END PGP PUBLIC KEY BLOCK-----\n")},
-		{"a flood of signatures", flood(cert)},
+		{"a flood of signatures", flood(t, cert)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,10 +54,19 @@ func TestParseCertRefuses(t *testing.T) {
 	}
 }
 
-// flood repeats the last signature of a certificate more often than we check.
-func flood(cert []byte) []byte {
-	last := bytes.LastIndex(cert, []byte{0xC2})
-	return slices.Concat(cert, bytes.Repeat(cert[last:], maxCertSignatures+1))
+// flood repeats a signature of a certificate more often than we check.
+func flood(t *testing.T, cert []byte) []byte {
+	t.Helper()
+	e := parseTestEntity(t, cert)
+	bindings := e.Subkeys[0].Bindings
+	for range maxCertSignatures {
+		e.Subkeys[0].Bindings = append(e.Subkeys[0].Bindings, bindings...)
+	}
+	var out bytes.Buffer
+	if err := serializePublic(&out, e); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 func TestParseCertForms(t *testing.T) {

@@ -16,6 +16,7 @@ type dearmorer struct {
 	state  armorState
 	crc    crc24
 	padded bool // a line with padding has come, so data has ended
+	heads  int  // header lines so far
 
 	line []byte              // the beginning of a line that is still incomplete
 	out  [dearmorBuffer]byte // decoded and not handed on yet
@@ -33,9 +34,11 @@ const (
 )
 
 const (
-	maxArmorLine  = 1000 // of any line; a header line may be longer than the 76 characters of data
-	maxArmorData  = 76   // RFC 9580, 6.2
-	dearmorBuffer = 3 << 9
+	maxArmorLine = 1000 // of any line; a header line may be longer than the 76 characters of data
+	maxArmorData = 76   // RFC 9580, 6.2
+
+	maxArmorHeaders = 4
+	dearmorBuffer   = 3 << 9
 )
 
 var (
@@ -134,6 +137,9 @@ func (d *dearmorer) header(line []byte) error {
 	if blank(line) {
 		d.state = armorBody
 		return nil
+	}
+	if d.heads++; d.heads > maxArmorHeaders {
+		return errArmorHeader
 	}
 	return checkArmorHeader(line)
 }

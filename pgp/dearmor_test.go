@@ -76,6 +76,7 @@ func TestDearmor(t *testing.T) {
 		{"long version", begin + "Version: GnuPG v1.2.3.4.5.6.7.8.9.10\r\n\r\n" + data + end, errArmorHeader},
 		{"text as comment", begin + "Comment: meet me at noon\r\n\r\n" + data + end, errArmorHeader},
 		{"text as character set", begin + "Charset: noon\r\n\r\n" + data + end, errArmorHeader},
+		{"five headers", begin + strings.Repeat("Version: GnuPG v2\r\n", 5) + "\r\n" + data + end, errArmorHeader},
 		{"header without colon", begin + "hello\r\n\r\n" + data + end, errArmorHeader},
 		{"wrong checksum", begin + "\r\naGVsbG8=\r\n=AAAA\r\n" + end, errArmorSum},
 		{"short checksum", begin + "\r\naGVsbG8=\r\n=R/W\r\n" + end, errArmorData},
