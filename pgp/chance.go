@@ -15,9 +15,9 @@ import (
 //
 // It proves nothing: compressed data, or text enciphered by hand, passes.
 type chance struct {
-	n      int
-	window [chanceWindow]byte
-	counts [256]uint16
+	n      int         // octets of the current window
+	run    int         // printable octets at the end of what has come
+	counts [256]uint16 // of each octet in the current window
 }
 
 const (
@@ -40,7 +40,13 @@ var errNotChance = errors.New("what should be encrypted data is readable text or
 // write adds octets and tests each full window.
 func (c *chance) write(b []byte) error {
 	for len(b) > 0 {
-		take := copy(c.window[c.n:], b)
+		take := min(len(b), chanceWindow-c.n)
+		if c.longRun(b[:take]) {
+			return errNotChance
+		}
+		for _, octet := range b[:take] {
+			c.counts[octet]++
+		}
 		c.n += take
 		b = b[take:]
 		if c.n == chanceWindow {
@@ -54,11 +60,6 @@ func (c *chance) write(b []byte) error {
 
 // flush tests what has come since the last full window.
 func (c *chance) flush() error {
-	window := c.window[:c.n]
-	c.n = 0
-	for _, octet := range window {
-		c.counts[octet]++
-	}
 	squares, printables := 0, 0
 	for octet, n := range c.counts {
 		squares += int(n) * int(n)
@@ -66,8 +67,9 @@ func (c *chance) flush() error {
 			printables += int(n)
 		}
 	}
-	clear(c.counts[:])
-	if tooUneven(len(window), squares) || tooPrintable(len(window), printables) || longRun(window) {
+	n := c.n
+	*c = chance{}
+	if tooUneven(n, squares) || tooPrintable(n, printables) {
 		return errNotChance
 	}
 	return nil
@@ -96,25 +98,44 @@ func tooPrintable(n, printables int) bool {
 	return float64(n)*entropy > printableNats
 }
 
-// longRun reports whether b has a run of more than printableRun printable octets. Such a run covers an octet at a
-// multiple of that distance, so most octets are never looked at.
-func longRun(b []byte) bool {
+// longRun takes a piece of the window and reports whether it has, or ends with the one before, a run of more than
+// printableRun printable octets. Inside the piece such a run covers an octet at a multiple of that distance, so most
+// octets are never looked at.
+func (c *chance) longRun(b []byte) bool {
+	head := printablePrefix(b)
+	if c.run += head; c.run > printableRun {
+		return true
+	}
+	if head == len(b) {
+		return false
+	}
 	for at := printableRun; at < len(b); at += printableRun {
-		if !printable[b[at]] {
-			continue
-		}
-		from, to := at, at+1
-		for from > 0 && printable[b[from-1]] {
-			from--
-		}
-		for to < len(b) && printable[b[to]] {
-			to++
-		}
-		if to-from > printableRun {
+		if printable[b[at]] && printableSuffix(b[:at])+printablePrefix(b[at:]) > printableRun {
 			return true
 		}
 	}
+	c.run = printableSuffix(b)
 	return false
+}
+
+// printablePrefix returns how many octets at the start of b are printable.
+func printablePrefix(b []byte) int {
+	for i, octet := range b {
+		if !printable[octet] {
+			return i
+		}
+	}
+	return len(b)
+}
+
+// printableSuffix returns how many octets at the end of b are printable.
+func printableSuffix(b []byte) int {
+	for i := len(b); i > 0; i-- {
+		if !printable[b[i-1]] {
+			return len(b) - i
+		}
+	}
+	return len(b)
 }
 
 // printable has the octets of ASCII text.

@@ -98,8 +98,11 @@ func TestLongRun(t *testing.T) {
 				b[where+i] = 'x'
 			}
 			want := min(length, len(b)-where) > printableRun
-			if got := longRun(b); got != want {
-				t.Fatalf("a run of %d at %d: got %v, want %v", length, where, got, want)
+			for cut := 0; cut <= len(b); cut += 5 {
+				var c chance
+				if got := c.longRun(b[:cut]) || c.longRun(b[cut:]); got != want {
+					t.Fatalf("a run of %d at %d, cut at %d: got %v, want %v", length, where, cut, got, want)
+				}
 			}
 		}
 	}

@@ -107,6 +107,18 @@ func readConfig(now func() time.Time, limit int64) *packet.Config {
 	return cfg
 }
 
+// keyring presents certificates and keys to the library.
+func keyring(certs []*Cert, keys []*Key) openpgp.EntityList {
+	list := make(openpgp.EntityList, 0, len(certs)+len(keys))
+	for _, k := range keys {
+		list = append(list, k.entity)
+	}
+	for _, c := range certs {
+		list = append(list, c.entity)
+	}
+	return list
+}
+
 // passphrases returns a prompt that answers with each passphrase once.
 func passphrases(list [][]byte) openpgp.PromptFunction {
 	return func([]openpgp.Key, bool) ([]byte, error) {

@@ -87,7 +87,7 @@ func (g *grammar) beginData() error {
 		return errNoKeys
 	}
 	g.data = true
-	return g.entropy.flush() // of the session keys
+	return g.entropy.flush() // the session keys are tested by themselves
 }
 
 // body takes a piece of the current packet.

@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func knownPartField(p *mime.Part, f mime.Field) bool {
 }
 
 // hasComment reports whether a structured field has a comment, which the walk skips.
-func hasComment(f mime.Field) bool { return strings.ContainsAny(f.Value(), "()") }
+func hasComment(f mime.Field) bool { return bytes.ContainsAny(f.Raw, "()") }
 
 // knownParams judges parameters of a part: a file name that software gives, or a character set.
 func knownParams(ps mime.Params) bool {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // encryptionKeys returns every key of the certificate that mail may be encrypted to at the time now, in the order of
@@ -108,16 +107,4 @@ func preferPQ(keys []*packet.PublicKey, hybrid bool) []*packet.PublicKey {
 		return keys
 	}
 	return some
-}
-
-// keyring presents certificates and keys to the library.
-func keyring(certs []*Cert, keys []*Key) openpgp.EntityList {
-	list := make(openpgp.EntityList, 0, len(certs)+len(keys))
-	for _, k := range keys {
-		list = append(list, k.entity)
-	}
-	for _, c := range certs {
-		list = append(list, c.entity)
-	}
-	return list
 }
