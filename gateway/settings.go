@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/restante/restante/gateway/vault"
+	"github.com/restante/restante/mailbox/seal"
+)
+
+const (
+	settingsKind = "settings"
+	accountName  = "account"
+	localName    = "local"
+)
+
+// Account is the user's account at a mail provider, as the vault keeps it.
+type Account struct {
+	Address  string `json:"address"`
+	Name     string `json:"name,omitempty"` // the user's, for the From of mail that has none
+	Password string `json:"password"`
+	SMTPS    string `json:"smtps"`
+	IMAPS    string `json:"imaps"`
+	CA       []byte `json:"ca,omitempty"` // PEM, for a provider with an authority of its own
+}
+
+// SaveAccount keeps the account in the vault, in place of another.
+func SaveAccount(v *vault.Vault, a Account) error { return putSettings(v, accountName, a) }
+
+// LoadAccount returns the account. The error is ErrNoIdentity if there is none yet.
+func LoadAccount(v *vault.Vault) (Account, error) {
+	var a Account
+	err := getSettings(v, accountName, &a)
+	if errors.Is(err, vault.ErrNoRecord) {
+		err = ErrNoIdentity
+	}
+	return a, err
+}
+
+// local is what opens the gateway's own mail store, and what the user's mail client
+// logs in to it with.
+type local struct {
+	StoreKey []byte `json:"storeKey"`
+	Secret   string `json:"secret"`           // of the one account in the store; "" until that is made
+	Client   string `json:"client,omitempty"` // the device password of the mail client
+}
+
+// loadLocal returns the settings of the local store, and makes them at first.
+func loadLocal(v *vault.Vault) (local, error) {
+	var l local
+	err := getSettings(v, localName, &l)
+	if errors.Is(err, vault.ErrNoRecord) {
+		l.StoreKey = make([]byte, seal.RelaySecretSize)
+		rand.Read(l.StoreKey)
+		err = putSettings(v, localName, l)
+	}
+	if err == nil && len(l.StoreKey) != seal.RelaySecretSize {
+		err = fmt.Errorf("%w: the local store's key has another size", vault.ErrDamaged)
+	}
+	return l, err
+}
+
+// StoreKey returns the key of the gateway's own mail store, which the vault makes
+// when it is first asked for.
+func StoreKey(v *vault.Vault, id seal.StoreID) (*seal.RelayKey, error) {
+	l, err := loadLocal(v)
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewRelayKey([seal.RelaySecretSize]byte(l.StoreKey), id), nil
+}
+
+func putSettings(v *vault.Vault, name string, value any) error {
+	content, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	if err := v.Put(settingsKind, name, content); err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	return nil
+}
+
+func getSettings(v *vault.Vault, name string, value any) error {
+	content, err := v.Get(settingsKind, name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, value); err != nil {
+		return fmt.Errorf("%w: the settings %q can't be read: %w", vault.ErrDamaged, name, err)
+	}
+	return nil
+}
