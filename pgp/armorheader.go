@@ -62,7 +62,7 @@ func cutPlatform(s string) (string, bool) {
 	return s, false
 }
 
-// What is found in mail of the last fifteen years.
+// Products are those that are known to name themselves; a new one is refused with advice until it stands here.
 var (
 	armorProducts = []string{
 		"GnuPG", "GnuPG/MacGPG2", "OpenPGP.js", "Mailvelope", "BCPG", "BCPG C#", "PGPainless", "ProtonMail",
