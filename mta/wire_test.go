@@ -55,7 +55,7 @@ func (l *pipeListener) dial() net.Conn {
 }
 
 // startPipes runs a server without a mailbox service, for what comes before MAIL.
-func startPipes(t *testing.T, r role) *pipeListener {
+func startPipes(t testing.TB, r role) *pipeListener {
 	t.Helper()
 	s := &Server{o: Options{Hostname: "mail.here.example", Limits: Limits{}.withDefaults(), Log: slog.New(slog.DiscardHandler), Peer: noPeer}}
 	s.o.TLS = &tls.Config{} // no client gets so far as to use it
