@@ -146,6 +146,22 @@ func TestDamagedRow(t *testing.T) {
 	}
 }
 
+// TestUIDsRunOut: a mailbox that has given out its last UID takes no more, and
+// never begins again.
+func TestUIDsRunOut(t *testing.T) {
+	t.Parallel()
+	s := withAlice(t, options(t))
+	s.sql(t, `UPDATE mailbox SET uidnext = 4294967294 WHERE mailbox_id = 1`)
+	deliver(t, s, 100)
+	_, err := s.Accept(t.Context(), []mailbox.Delivery{newDelivery(t, s, alice, 100)})
+	if !errors.Is(err, mailbox.ErrLimit) {
+		t.Errorf("got error %v, want ErrLimit", err)
+	}
+	if n := count(t, s); n != 1 {
+		t.Errorf("%d messages are there, want 1", n)
+	}
+}
+
 // TestMissingHalf: a message without its sealed half has neither key nor
 // envelope, and doesn't hide the others.
 func TestMissingHalf(t *testing.T) {

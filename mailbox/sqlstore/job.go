@@ -42,9 +42,7 @@ const (
 
 // start reports whether the job is to be run: a request whose caller gave up
 // while it waited is left alone.
-func (j *job) start() bool {
-	return j.state.CompareAndSwap(jobQueued, jobStarted) || j.state.Load() == jobStarted
-}
+func (j *job) start() bool { return j.state.CompareAndSwap(jobQueued, jobStarted) }
 
 func (j *job) answer(err error) {
 	j.err = err
@@ -91,9 +89,7 @@ func (s *Store) enqueue(ctx context.Context, j *job) error {
 func (s *Store) await(ctx context.Context, j *job) error {
 	select {
 	case <-j.done:
-		s.settle(j, j.err)
-		s.leave()
-		return j.err
+		return s.finish(j)
 	case <-ctx.Done():
 	}
 	if j.state.CompareAndSwap(jobQueued, jobAbandoned) {
@@ -102,17 +98,18 @@ func (s *Store) await(ctx context.Context, j *job) error {
 		return ctx.Err()
 	}
 	if j.patient {
-		<-j.done
-		s.settle(j, j.err)
-		s.leave()
-		return j.err
+		return s.finish(j)
 	}
-	go func() { // ends with the transaction; Close waits for it
-		<-j.done
-		s.settle(j, j.err)
-		s.leave()
-	}()
+	go s.finish(j) // ends with the transaction; Close waits for it
 	return ctx.Err()
+}
+
+// finish waits for the outcome of a job and settles it.
+func (s *Store) finish(j *job) error {
+	<-j.done
+	s.settle(j, j.err)
+	s.leave()
+	return j.err
 }
 
 // settle does what follows from the outcome of a job.

@@ -33,9 +33,12 @@ func lockFile(path string) (*processLock, error) {
 	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
-// release gives up the lock. The file stays: removing it would let two
-// processes lock two files of the same name.
-func (l *processLock) release() error { return l.f.Close() }
+// release gives up the lock. It does so before the close, since a child that is
+// being started may hold a copy of the descriptor for a moment. The file stays:
+// removing it would let two processes lock two files of the same name.
+func (l *processLock) release() error {
+	return errors.Join(unix.Flock(int(l.f.Fd()), unix.LOCK_UN), l.f.Close())
+}
 
 // isFull reports whether there is no room for a file's bytes.
 func isFull(err error) bool {
