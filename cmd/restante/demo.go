@@ -100,9 +100,14 @@ func runDemo(ctx context.Context, e env, r *relay, dir string, o demoOptions) er
 			return err
 		}
 	}
-	if !o.once {
-		printSettings(e.stdout, say)
+	if o.once {
+		return nil
 	}
+	printServers(e.stdout, say)
+	if o.ready == "" {
+		printUsers(e.stdout, say.Accounts)
+	}
+	fmt.Fprintln(e.stdout, "\nThe relay runs until Ctrl-C.")
 	return nil
 }
 
@@ -153,30 +158,34 @@ func announce(w io.Writer, dir string, o demoOptions) {
 	fmt.Fprintln(w)
 }
 
-// printSettings prints what to paste into a mail client.
-func printSettings(w io.Writer, r ready) {
+// printServers prints what to paste into a mail client.
+func printServers(w io.Writer, r ready) {
 	fmt.Fprintln(w, "Settings for a mail client")
 	host, smtps := splitPort(r.SMTPS)
 	_, submission := splitPort(r.Submission)
 	_, imaps := splitPort(r.IMAPS)
 	_, imap := splitPort(r.IMAP)
-	rows := [][]string{
+	printColumns(w, [][]string{
 		{"", "HOST", "PORT", "SECURITY", "LOGIN"},
 		{"  IMAP", host, imaps, "TLS", "normal password"},
 		{"  or", host, imap, "STARTTLS", "normal password"},
 		{"  SMTP", host, smtps, "TLS", "normal password"},
 		{"  or", host, submission, "STARTTLS", "normal password"},
-	}
-	printColumns(w, rows)
-	fmt.Fprintf(w, "\n  trust the certificate authority in %s\n\n", r.CAFile)
+	})
+	fmt.Fprintf(w, "\n  trust the certificate authority in %s\n", r.CAFile)
+}
+
+// printUsers prints who can log in. Programs read it from the ready file, so that
+// what they keep of our output names nobody.
+func printUsers(w io.Writer, accounts []readyAccount) {
 	const most = 10
 	users := [][]string{{"  USER", "PASSWORD"}}
-	for _, a := range r.Accounts[:min(len(r.Accounts), most)] {
+	for _, a := range accounts[:min(len(accounts), most)] {
 		users = append(users, []string{"  " + a.Address, a.Password})
 	}
+	fmt.Fprintln(w)
 	printColumns(w, users)
-	if n := len(r.Accounts) - most; n > 0 {
+	if n := len(accounts) - most; n > 0 {
 		fmt.Fprintf(w, "  and %d more accounts\n", n)
 	}
-	fmt.Fprintln(w, "\nThe relay runs until Ctrl-C.")
 }

@@ -34,8 +34,10 @@ def exists(imap):
 
 
 a, b = connect(), connect()
+# imaplib keeps the capabilities of before the login.
+offered = ok(a.capability())[0].decode().split()
 for capability in ("IDLE", "UIDPLUS", "MOVE", "CONDSTORE", "SPECIAL-USE", "LITERAL+"):
-    assert capability in a.capabilities, (capability, a.capabilities)
+    assert capability in offered, (capability, offered)
 
 ok(a.create("Letters/2026"))
 names = [line.decode().rsplit(" ", 1)[1].strip('"') for line in ok(a.list())]
