@@ -37,14 +37,10 @@ func (c *conn) runCopy(d *wire.Decoder, byUID, move bool) error {
 	if move && c.sel.readOnly {
 		return errReadOnly
 	}
-	uids, err := c.resolve(set, byUID)
+	uids, asked, err := c.target(set, byUID)
 	if err != nil {
 		return err
 	}
-	if err := c.sel.table.Refresh(c.ctx); err != nil {
-		return err
-	}
-	uids, asked := c.sel.known(uids)
 	if !byUID && len(c.sel.table.Rows(nil, uids)) < asked {
 		return errSomeGone
 	}

@@ -25,11 +25,11 @@ func (c *conn) runFetch(d *wire.Decoder, byUID bool) error {
 	if err != nil {
 		return err
 	}
-	uids, err := c.resolve(set, byUID)
+	uids, asked, err := c.target(set, byUID)
 	if err != nil {
 		return err
 	}
-	return f.run(uids)
+	return f.run(uids, asked)
 }
 
 // fetching is one FETCH.
@@ -60,11 +60,7 @@ func (c *conn) newFetching(want *wire.Fetch, byUID bool) (*fetching, error) {
 	return &fetching{conn: c, Fetch: want}, nil
 }
 
-func (f *fetching) run(uids []mailbox.UIDRange) error {
-	if err := f.sel.table.Refresh(f.ctx); err != nil {
-		return err
-	}
-	uids, asked := f.sel.known(uids)
+func (f *fetching) run(uids []mailbox.UIDRange, asked int) error {
 	if err := f.markSeen(uids); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/imapd/wire"
 )
 
 // rowsAtATime is how many messages are taken from the shared table at a time.
@@ -60,9 +61,43 @@ func (s *selected) span(r mailbox.UIDRange) (low, high int) {
 	return low, low + n
 }
 
-// known returns what of a set the client knows: a message that came in since the
-// last command must not be told, changed or copied before its EXISTS. count is how
-// many messages that is.
+// target returns the UIDs that a set of a command means, of messages that the
+// client knows, and how many these are. Some may be gone.
+//
+// The client is told of arrivals first, so that a command by UID is about these
+// too; a sequence number means what it meant when the command was sent.
+func (c *conn) target(set wire.Set, byUID bool) (uids []mailbox.UIDRange, count int, err error) {
+	if byUID {
+		if err := c.catchUp(); err != nil {
+			return nil, 0, err
+		}
+	}
+	uids, err = c.resolve(set, byUID)
+	if err == nil && !byUID {
+		err = c.catchUp()
+	}
+	uids, count = c.sel.known(uids)
+	return uids, count, err
+}
+
+// catchUp reads what is new, and tells of arrivals. Their flags are not told: the
+// client has not asked for any yet.
+func (c *conn) catchUp() error {
+	s := c.sel
+	if err := s.table.Refresh(c.ctx); err != nil {
+		return err
+	}
+	known := len(s.uids)
+	c.tellArrivals(s.table.View())
+	if known < len(s.uids) {
+		for _, row := range s.rows(whole(s.uids[known:])) {
+			s.tells(row)
+		}
+	}
+	return nil
+}
+
+// known returns what of a set the client knows, and how many messages that is.
 func (s *selected) known(set []mailbox.UIDRange) (clipped []mailbox.UIDRange, count int) {
 	for _, r := range set {
 		low, high := s.span(r)

@@ -34,7 +34,7 @@ func (c *conn) runSearch(d *wire.Decoder, byUID bool) error {
 	if q.Charset != "" && !plainCharset(q.Charset) {
 		return c.searchFailed(&q, errBadCharset)
 	}
-	if err := c.sel.table.Refresh(c.ctx); err != nil {
+	if err := c.catchUp(); err != nil {
 		return c.searchFailed(&q, err)
 	}
 	p, err := c.scope().compile(&q.Key)

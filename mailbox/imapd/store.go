@@ -35,7 +35,7 @@ func (c *conn) runStore(d *wire.Decoder, byUID bool) error {
 	if c.sel.readOnly {
 		return errReadOnly
 	}
-	uids, err := c.resolve(s.set, byUID)
+	uids, asked, err := c.target(s.set, byUID)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (c *conn) runStore(d *wire.Decoder, byUID bool) error {
 	if s.flags, err = c.flagsOf(s.names, s.mode == mailbox.RemoveFlags); err != nil {
 		return err
 	}
-	return s.run(uids)
+	return s.run(uids, asked)
 }
 
 // parse reads the arguments (RFC 9051, 9; RFC 7162, 3.1.3).
@@ -89,11 +89,10 @@ func (s *storing) action(d *wire.Decoder) {
 // run changes the flags and tells what came of it. What other sessions have
 // changed is told before: then a client that asks for silence knows that the flags
 // are what it makes of them.
-func (s *storing) run(uids []mailbox.UIDRange) error {
+func (s *storing) run(uids []mailbox.UIDRange, asked int) error {
 	if err := s.tell(noExpunges); err != nil {
 		return err
 	}
-	uids, asked := s.sel.known(uids)
 	if asked == 0 {
 		return nil
 	}
