@@ -104,7 +104,7 @@ func benchMailbox(b *testing.B, n int) *Store {
 }
 
 // BenchmarkChanges lists a mailbox of 50,000 messages, and asks it for what is
-// new when nothing is.
+// new when ten messages or nothing are.
 func BenchmarkChanges(b *testing.B) {
 	const n = 50_000
 	s := benchMailbox(b, n)
@@ -117,6 +117,14 @@ func BenchmarkChanges(b *testing.B) {
 			}
 		}
 	})
+	b.Run("ten", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			if c, err := s.Changes(b.Context(), 1, mailbox.Inbox, n+1-10); err != nil || len(c.Rows) != 10 {
+				b.Fatal(len(c.Rows), err)
+			}
+		}
+	})
 	b.Run("none", func(b *testing.B) {
 		b.ReportAllocs()
 		for range b.N {
@@ -125,25 +133,33 @@ func BenchmarkChanges(b *testing.B) {
 			}
 		}
 	})
-	b.Run("unwrapped", func(b *testing.B) {
+	s.sql(b, `UPDATE message SET stage = 1`)
+	b.Run("none to wrap", func(b *testing.B) {
 		b.ReportAllocs()
 		for range b.N {
-			if _, err := s.Unwrapped(b.Context(), 1, mailbox.Inbox, n, 100); err != nil {
-				b.Fatal(err)
+			if ms, err := s.Unwrapped(b.Context(), 1, mailbox.Inbox, 0, 100); err != nil || len(ms) > 0 {
+				b.Fatal(len(ms), err)
 			}
 		}
 	})
 }
 
-// BenchmarkMessages reads the wide rows of 10,000 messages.
+// BenchmarkMessages reads the wide rows of 10,000 messages, as they arrive and
+// after their keys were wrapped.
 func BenchmarkMessages(b *testing.B) {
 	const n = 10_000
 	s := benchMailbox(b, n)
-	for range b.N {
-		ms, err := s.Messages(b.Context(), 1, mailbox.Inbox, mailbox.AllUIDs(), n)
-		if err != nil || len(ms) != n {
-			b.Fatal(len(ms), err)
-		}
+	for _, stage := range []string{"sealed", "wrapped"} {
+		b.Run(stage, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				ms, err := s.Messages(b.Context(), 1, mailbox.Inbox, mailbox.AllUIDs(), n)
+				if err != nil || len(ms) != n {
+					b.Fatal(len(ms), err)
+				}
+			}
+		})
+		s.sql(b, `UPDATE sealed SET key_ct = zeroblob(60)`)
 	}
 }
 

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/restante/restante/mailbox"
 )
@@ -49,8 +51,10 @@ func (q querier) changes(id mailbox.AccountID, mbox mailbox.MailboxID, since mai
 const (
 	queryAllRows = `SELECT uid, flags, modseq FROM message
 		WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid`
+	// Asked to put these in order, SQLite would rather read the whole mailbox in
+	// the order of UIDs than find the few by the index and sort them.
 	queryRowsSince = `SELECT uid, flags, modseq FROM message
-		WHERE account_id = $1 AND mailbox_id = $2 AND modseq > $3 ORDER BY uid`
+		WHERE account_id = $1 AND mailbox_id = $2 AND modseq > $3`
 	queryVanished = `SELECT uid_low, uid_high FROM expunged
 		WHERE account_id = $1 AND mailbox_id = $2 AND modseq > $3 ORDER BY uid_low`
 )
@@ -60,7 +64,9 @@ func (q querier) allRows(id mailbox.AccountID, m mailbox.Mailbox) ([]mailbox.Row
 }
 
 func (q querier) rowsSince(id mailbox.AccountID, mbox mailbox.MailboxID, since mailbox.ModSeq) ([]mailbox.Row, error) {
-	return q.rows(nil, queryRowsSince, int64(id), int64(mbox), int64(since))
+	list, err := q.rows(nil, queryRowsSince, int64(id), int64(mbox), int64(since))
+	slices.SortFunc(list, func(a, b mailbox.Row) int { return cmp.Compare(a.UID, b.UID) })
+	return list, err
 }
 
 // rows appends the rows of a query to list.

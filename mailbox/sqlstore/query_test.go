@@ -108,7 +108,10 @@ var mayScan = []string{
 
 // maySort are those that put in order, or group, what they read of an account
 // or a mailbox.
-var maySort = []string{"queryRowsSince", "queryVanished", "queryCredentials", "queryFlagSets"}
+var maySort = []string{"queryVanished", "queryCredentials", "queryFlagSets"}
+
+// mustUse are indexes that are there for one query.
+var mustUse = map[string]string{"queryRowsSince": "message_modseq", "queryFilesOf": "body_file_blob", "queryAddresses": "address_account"}
 
 // TestPlans: every request finds its rows by a key, and reads them in order.
 func TestPlans(t *testing.T) {
@@ -118,7 +121,11 @@ func TestPlans(t *testing.T) {
 		if slices.ContainsFunc(invariants[:], func(i invariant) bool { return i.name == name }) || slices.Contains(mayScan, name) {
 			continue
 		}
-		for _, step := range plan(t, s, text) {
+		steps := plan(t, s, text)
+		if index, ok := mustUse[name]; ok && !strings.Contains(steps[0], index) {
+			t.Errorf("%s does without %s: %s", name, index, steps[0])
+		}
+		for _, step := range steps {
 			if strings.HasPrefix(step, "SCAN ") {
 				t.Errorf("%s reads a whole table: %s", name, step)
 			}

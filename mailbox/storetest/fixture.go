@@ -190,7 +190,7 @@ func (e *env) noBody(id mailbox.AccountID, blob seal.BlobID) {
 	e.wantErr(err, mailbox.ErrGone)
 }
 
-// uids makes a set of single UIDs.
+// set makes a set of single UIDs.
 func set(uids ...mailbox.UID) []mailbox.UIDRange {
 	var rs []mailbox.UIDRange
 	for _, u := range uids {
@@ -208,7 +208,7 @@ func upTo(n mailbox.UID) []mailbox.UID {
 	return us
 }
 
-// changesOf returns the account's count of changes before and after f.
+// changed reports whether f raised alice's Account.Change.
 func (e *env) changed(f func()) bool {
 	e.Helper()
 	before := e.getAccount(alice).Change
