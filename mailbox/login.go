@@ -19,6 +19,9 @@ type Login struct {
 	User   string // an address, or a local part at the primary domain
 	Secret string
 	Peer   Peer
+
+	// Known says that the account must exist: Options.SignUp is not asked.
+	Known bool
 }
 
 // LogValue keeps logins out of logs.
@@ -52,6 +55,7 @@ func (s *Service) Login(ctx context.Context, l Login) (*Session, error) {
 // try is a login as it is looked at.
 type try struct {
 	address addr.Address // zero if the user name is none
+	known   bool         // the account must exist
 	peer    Peer
 	mac     seal.AddressMAC
 	proof   proof
@@ -65,7 +69,7 @@ func (s *Service) newTry(l Login) *try {
 	if err == nil {
 		key = address.Key()
 	} // else it is nobody's address, and goes the way of one that is unknown
-	t := &try{address: address, peer: l.Peer, mac: s.key.AddressMAC(key), proof: newProof(l.Secret)}
+	t := &try{address: address, known: l.Known, peer: l.Peer, mac: s.key.AddressMAC(key), proof: newProof(l.Secret)}
 	t.token = s.ring.token(t.mac, l.Secret)
 	t.keys = []string{throttleKey("login", string(t.mac[:]), t.proof.credential())}
 	if l.Peer != "" {

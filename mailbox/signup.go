@@ -25,7 +25,8 @@ func (FirstLogin) LogValue() slog.Value { return slog.StringValue("[login]") }
 // credentials, as lookUp does.
 func (s *Service) accountFor(ctx context.Context, t *try) (Account, error) {
 	row, err := s.lookUp(ctx, t.mac)
-	if err != nil || row.ID != 0 || s.o.SignUp == nil || t.address.IsZero() || t.proof.generated {
+	mayNot := s.o.SignUp == nil || t.known || t.address.IsZero() || t.proof.generated
+	if err != nil || row.ID != 0 || mayNot {
 		return row, err
 	}
 	// Of several first logins of one address in this process, one makes the

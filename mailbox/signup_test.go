@@ -46,6 +46,7 @@ func TestFirstLogin(t *testing.T) {
 		{"a name that is refused", mailbox.Login{User: "other@example.org", Secret: "a long password"}, mailbox.ErrAuth, 1},
 		{"too many", mailbox.Login{User: "other@example.org", Secret: "a long password", Peer: "busy network"}, mailbox.ErrThrottled, 1},
 		{"a generated secret", mailbox.Login{User: "new2@example.org", Secret: seal.NewSecret().Reveal()}, mailbox.ErrAuth, 0},
+		{"must be known", mailbox.Login{User: "new3@example.org", Secret: "a long password", Known: true}, mailbox.ErrAuth, 0},
 		{"no address", mailbox.Login{User: "<>", Secret: "a long password"}, mailbox.ErrAuth, 0},
 	}
 	for _, tt := range tests {

@@ -52,7 +52,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 // enter logs in with the account's own secret. Errors are those of
 // mailbox.Service.Login, and errNotOwner for a device password.
 func (s *Server) enter(r *http.Request, user, secret string) (*mailbox.Session, addr.Address, error) {
-	x, err := s.o.Service.Login(r.Context(), mailbox.Login{User: user, Secret: secret, Peer: peer(r)})
+	x, err := s.o.Service.Login(r.Context(), mailbox.Login{User: user, Secret: secret, Peer: peer(r), Known: true})
 	if err != nil {
 		return nil, addr.Address{}, err
 	}
