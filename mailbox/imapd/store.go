@@ -86,13 +86,8 @@ func (s *storing) action(d *wire.Decoder) {
 	}
 }
 
-// run changes the flags and tells what came of it. What other sessions have
-// changed is told before: then a client that asks for silence knows that the flags
-// are what it makes of them.
+// run changes the flags and tells what came of it.
 func (s *storing) run(uids []mailbox.UIDRange, asked int) error {
-	if err := s.tell(noExpunges); err != nil {
-		return err
-	}
 	if asked == 0 {
 		return nil
 	}
@@ -133,7 +128,8 @@ func (s *storing) answer(before, now []mailbox.Row) {
 	}
 }
 
-// asExpected reports whether a client that knew the flags before knows them now.
+// asExpected reports whether a client knows by itself what the flags are now: that
+// nobody else has changed them since it was told (RFC 9051, 6.4.6).
 func (s *storing) asExpected(before, now mailbox.Row) bool {
 	return before.ModSeq <= s.sel.seen && s.mode.Apply(before.Flags, s.flags) == now.Flags
 }

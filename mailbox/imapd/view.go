@@ -39,13 +39,15 @@ func (s *selected) tells(row mailbox.Row) {
 	}
 }
 
-// wasTold reports whether the client knows row. s.told must be sorted by UID.
+// wasTold reports whether the client knows row. s.told must be sorted.
 func (s *selected) wasTold(row mailbox.Row) bool {
-	i, ok := slices.BinarySearchFunc(s.told, row, compareUID)
-	return ok && s.told[i].ModSeq == row.ModSeq
+	_, ok := slices.BinarySearchFunc(s.told, row, compareRows)
+	return ok
 }
 
-func compareUID(a, b mailbox.Row) int { return cmp.Compare(a.UID, b.UID) }
+func compareRows(a, b mailbox.Row) int {
+	return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.ModSeq, b.ModSeq))
+}
 
 // tell brings the client's knowledge up to date, as far as the command that ends
 // permits. Its error ends the connection.
@@ -145,7 +147,7 @@ func (c *conn) tellFlags(v mailbox.View, known int) {
 	if v.Mailbox.HighestModSeq == s.seen {
 		return
 	}
-	slices.SortFunc(s.told, compareUID)
+	slices.SortFunc(s.told, compareRows)
 	for _, row := range s.table.ChangedSince(s.seen) {
 		i, ok := slices.BinarySearch(s.uids[:min(known, len(s.uids))], row.UID)
 		if ok && !s.wasTold(row) {
