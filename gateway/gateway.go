@@ -1,44 +1,169 @@
 // Package gateway is the user's half of Restante: what runs on the machine of
 // the person who writes and reads, and meets the relay only on the wire.
 //
-// Upstream is one account on a provider, reached by SMTP submission and IMAP
-// over TLS as any mail client reaches it. Letter writes and opens the encrypted
-// messages that travel over it: the keys are here and never at the provider.
+// A Gateway stands between a mail client that knows nothing of OpenPGP and an
+// account at a mail provider:
 //
-// Everything the relay's own demonstration does as "Alice" and "Bob" it does
-// through this package.
+//	v, err := vault.Open(vault.Options{Dir: dir, Keyring: vault.OSKeyring()})
+//	store, err := sqlstore.Open(ctx, …)          // with StoreKey(v, id)
+//	g, err := gateway.Open(ctx, gateway.Options{Vault: v, Store: store})
+//	group.Go(func() error { return g.ServeSubmission(ctx, smtpListener) })
+//	group.Go(func() error { return g.Run(ctx) })
+//
+// Out: mail that the client submits is signed and encrypted to every recipient, with
+// its header, or nothing is sent and the client hears for whom a key is missing
+// (outgoing.go, recipients.go). What was accepted is in the vault before the client
+// hears "250", and stays there until the provider has it or the user was told that it
+// never will (outbox.go, sender.go).
+//
+// Keys: what is known of other people's keys, and which of them is trusted, are
+// values and pure functions (peer.go, learn.go).
+//
+// Upstream is the account on the provider, reached by SMTP submission and IMAP over
+// TLS as any mail client reaches it. Letter writes and opens single messages; the
+// relay's own demonstration is made of it.
 package gateway
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
+	"github.com/restante/restante/gateway/vault"
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/pgp"
 )
 
-// Upstream is an account at a mail provider, ours or any other.
-type Upstream struct {
-	Address  addr.Address
-	Password string
+// Options is what a Gateway is made of. Vault and Store are needed; the zero value
+// of everything else is a documented default.
+type Options struct {
+	// Vault has the account (SaveAccount) and its key (AddKey).
+	Vault *vault.Vault
+	// Store is the local mail store, opened with StoreKey.
+	Store mailbox.Store
 
-	// SMTPS and IMAPS are host:port of submission (RFC 8314, 3.3) and IMAP,
-	// both with TLS from the first byte.
-	SMTPS, IMAPS string
-
-	// TLS is the configuration for both; nil verifies the host name against
-	// the system's roots.
-	TLS *tls.Config
+	TempDir string           // for spool files, which are sealed; "" is the system's
+	Log     *slog.Logger     // nil discards
+	Now     func() time.Time // nil is the clock
 }
 
-// dialTimeout bounds connecting and the TLS handshake.
-const dialTimeout = 30 * time.Second
-
-// dial connects and shakes hands. Cancelling ctx later does not close the
-// connection.
-func (u Upstream) dial(ctx context.Context, hostport string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	return (&tls.Dialer{Config: u.TLS}).DialContext(ctx, "tcp", hostport)
+// Gateway is one account's gateway. It is safe for concurrent use.
+type Gateway struct {
+	o        Options
+	upstream Upstream
+	contacts *Contacts
+	local    *Local
+	box      *outbox
+	sender   *sender
+	own      atomic.Pointer[Identity]
 }
+
+// Open opens the local store and reads the account and its keys. Vault and Store
+// stay the caller's, to be closed after the Gateway. Errors: ErrNoIdentity.
+func Open(ctx context.Context, o Options) (*Gateway, error) {
+	o = o.withDefaults()
+	account, err := LoadAccount(o.Vault)
+	if err != nil {
+		return nil, fmt.Errorf("open gateway: %w", err)
+	}
+	g := &Gateway{o: o, contacts: NewContacts(o.Vault), box: &outbox{vault: o.Vault, dir: o.TempDir}}
+	if g.upstream, err = account.Upstream(); err != nil {
+		return nil, fmt.Errorf("open gateway: %w", err)
+	}
+	if err := g.ReloadKeys(); err != nil {
+		return nil, fmt.Errorf("open gateway: %w", err)
+	}
+	if err := g.box.sweep(); err != nil {
+		return nil, fmt.Errorf("open gateway: %w", err)
+	}
+	g.local, err = OpenLocal(ctx, LocalOptions{
+		Vault: o.Vault, Store: o.Store, Address: g.upstream.Address, TempDir: o.TempDir, Log: o.Log, Now: o.Now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open gateway: %w", err)
+	}
+	g.sender = g.newSender()
+	return g, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func (g *Gateway) newSender() *sender {
+	r := &reporter{box: g.box, local: g.local, now: g.o.Now, keys: func() ([]*pgp.Key, error) { return g.own.Load().Keys(), nil }}
+	return &sender{
+		box: g.box, submit: g.upstream.submit, report: r.report, now: g.o.Now, log: g.o.Log, wake: make(chan struct{}, 1),
+	}
+}
+
+// ReloadKeys reads the user's own keys anew, after AddKey.
+func (g *Gateway) ReloadKeys() error {
+	own, err := LoadIdentity(g.o.Vault, g.upstream.Address)
+	if err != nil {
+		return err
+	}
+	g.own.Store(own)
+	return nil
+}
+
+// Contacts returns what is known of other people's keys.
+func (g *Gateway) Contacts() *Contacts { return g.contacts }
+
+// Local returns the local mail store, whose User and Password the mail client needs.
+func (g *Gateway) Local() *Local { return g.local }
+
+// Outbox returns the mail that the provider does not have yet, the oldest first.
+func (g *Gateway) Outbox() ([]Outgoing, error) { return g.box.list() }
+
+// Send takes one mail into the outbox, as the mail client wrote it: encrypted to all
+// recipients, or to none with an *Unsendable that says why. The mail is durable when
+// Send returns nil.
+func (g *Gateway) Send(ctx context.Context, from addr.Address, to []addr.Address, mail io.Reader) error {
+	o, err := readOutgoing(mail, from, to, g.o.TempDir)
+	if err != nil {
+		return err
+	}
+	err = g.send(o)
+	if err := errors.Join(err, o.content.close()); err != nil {
+		return err
+	}
+	g.sender.kick()
+	return nil
+}
+
+func (g *Gateway) send(o *outgoing) error {
+	k, err := g.contacts.resolve(g.own.Load(), o.to, g.o.Now())
+	if err != nil {
+		return err
+	}
+	_, err = g.box.put(o, k)
+	return err
+}
+
+// ServeSubmission takes mail from the user's mail client by SMTP, on connections of
+// ln, which must be on loopback: they are not encrypted. It ends when ctx does, with
+// nil.
+func (g *Gateway) ServeSubmission(ctx context.Context, ln net.Listener) error {
+	s := &submission{local: g.local, from: g.upstream.Address, accept: g.Send, log: g.o.Log}
+	return s.serve(ctx, ln)
+}
+
+// Run does what goes on by itself, until ctx ends; then it returns nil. It sends what
+// is in the outbox.
+func (g *Gateway) Run(ctx context.Context) error { return g.sender.run(ctx) }
+
+// Close closes the local store's sessions. ServeSubmission and Run must have ended.
+func (g *Gateway) Close() error { return g.local.Close() }

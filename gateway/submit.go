@@ -3,7 +3,9 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/emersion/go-sasl"
@@ -15,11 +17,33 @@ import (
 // submitTimeout bounds the wait for the answer to a whole message.
 const submitTimeout = 5 * time.Minute
 
+// Refusal is the provider's permanent refusal of a message: sending it again would
+// not help.
+type Refusal struct {
+	To  addr.Address // the recipient it is about; zero for the whole message
+	Err error
+}
+
+// Error names the recipient: it is for the user.
+func (r *Refusal) Error() string {
+	if r.To.IsZero() {
+		return "the provider refused the mail: " + r.Err.Error()
+	}
+	return fmt.Sprintf("the provider refused %s: %v", r.To, r.Err)
+}
+
+// Unwrap returns the provider's answer.
+func (r *Refusal) Unwrap() error { return r.Err }
+
 // Submit hands a message to the provider for the recipients (RFC 6409). It
 // returns nil once the provider has taken responsibility for all of them; after
 // an error none of them gets it, unless the connection broke between the end of
-// the message and the answer.
+// the message and the answer. A *Refusal is final.
 func (u Upstream) Submit(ctx context.Context, to []addr.Address, msg []byte) error {
+	return u.submit(ctx, to, bytes.NewReader(msg))
+}
+
+func (u Upstream) submit(ctx context.Context, to []addr.Address, msg io.Reader) error {
 	conn, err := u.dial(ctx, u.SMTPS)
 	if err != nil {
 		return fmt.Errorf("connect for submission: %w", err)
@@ -33,12 +57,39 @@ func (u Upstream) Submit(ctx context.Context, to []addr.Address, msg []byte) err
 	if err := c.Auth(sasl.NewPlainClient("", u.Address.String(), u.Password)); err != nil {
 		return fmt.Errorf("log in for submission: %w", err)
 	}
-	recipients := make([]string, len(to))
-	for i, a := range to {
-		recipients[i] = a.String()
-	}
-	if err := c.SendMail(u.Address.String(), recipients, bytes.NewReader(msg)); err != nil {
+	if err := u.transact(c, to, msg); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
-	return c.Quit()
+	_ = c.Quit() // the provider has the mail, whatever becomes of the connection
+	return nil
+}
+
+// transact is one mail transaction (RFC 5321, 3.3). One recipient refused is all
+// refused: the message is not sent then.
+func (u Upstream) transact(c *smtp.Client, to []addr.Address, msg io.Reader) error {
+	if err := c.Mail(u.Address.String(), nil); err != nil {
+		return refusal(addr.Address{}, err)
+	}
+	for _, a := range to {
+		if err := c.Rcpt(a.String(), nil); err != nil {
+			return refusal(a, err)
+		}
+	}
+	w, err := c.Data()
+	if err != nil {
+		return refusal(addr.Address{}, err)
+	}
+	if _, err := io.Copy(w, msg); err != nil {
+		return err // closing w would end the message as if it were whole
+	}
+	return refusal(addr.Address{}, w.Close())
+}
+
+// refusal makes a Refusal of an answer that is permanent.
+func refusal(to addr.Address, err error) error {
+	var answer *smtp.SMTPError
+	if errors.As(err, &answer) && answer.Code/100 == 5 {
+		return &Refusal{to, err}
+	}
+	return err
 }

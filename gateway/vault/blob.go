@@ -93,19 +93,7 @@ func (v *Vault) OpenBlob(kind, name string) (*Blob, error) {
 }
 
 func (v *Vault) readBlob(f *os.File, p place) (*seal.BodyReader, error) {
-	var length [4]byte
-	if _, err := io.ReadFull(f, length[:]); err != nil {
-		return nil, err
-	}
-	n := int64(binary.BigEndian.Uint32(length[:]))
-	if n > maxBlobNote {
-		return nil, seal.ErrOpen
-	}
-	head := make([]byte, n)
-	if _, err := io.ReadFull(f, head); err != nil {
-		return nil, err
-	}
-	packed, err := v.keys.OpenNote(p.label, head)
+	_, keys, start, err := v.readBlobHead(f, p)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +101,75 @@ func (v *Vault) readBlob(f *os.File, p place) (*seal.BodyReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, keys, ok := unpack(packed)
-	if !ok || len(keys) != blobHead {
-		return nil, seal.ErrOpen
-	}
 	m := seal.Message{Owner: v.keys.Owner(), Blob: seal.BlobID(keys[:16]), DEK: seal.DEK(keys[16 : blobHead-8])}
 	size := int64(binary.BigEndian.Uint64(keys[blobHead-8:]))
-	start := int64(len(length)) + n
 	rest := io.NewSectionReader(f, start, info.Size()-start)
 	return m.NewBodyReader(rest, rest.Size(), size)
+}
+
+// readBlobHead reads the record at the beginning of a blob's file, and returns where
+// the content begins.
+func (v *Vault) readBlobHead(f *os.File, p place) (name string, keys []byte, start int64, err error) {
+	var length [4]byte
+	if _, err := io.ReadFull(f, length[:]); err != nil {
+		return "", nil, 0, err
+	}
+	n := int64(binary.BigEndian.Uint32(length[:]))
+	if n > maxBlobNote {
+		return "", nil, 0, seal.ErrOpen
+	}
+	head := make([]byte, n)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return "", nil, 0, err
+	}
+	packed, err := v.keys.OpenNote(p.label, head)
+	if err != nil {
+		return "", nil, 0, err
+	}
+	name, keys, ok := unpack(packed)
+	if !ok || len(keys) != blobHead {
+		return "", nil, 0, seal.ErrOpen
+	}
+	return name, keys, int64(len(length)) + n, nil
+}
+
+// SweepBlobs removes the blobs of a kind that keep does not want. The kind must have
+// blobs only.
+func (v *Vault) SweepBlobs(kind string, keep func(name string) bool) error {
+	places, err := v.list(kind)
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		name, err := v.blobName(p)
+		if err != nil {
+			return err
+		}
+		if keep(name) {
+			continue
+		}
+		if err := os.Remove(p.file); err != nil {
+			return fmt.Errorf("sweep blobs: %w", err)
+		}
+	}
+	return nil
+}
+
+// blobName reads the name of a blob.
+func (v *Vault) blobName(p place) (string, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.keys == nil {
+		return "", ErrClosed
+	}
+	f, err := os.Open(p.file)
+	if err != nil {
+		return "", fmt.Errorf("open blob: %w", err)
+	}
+	defer f.Close()
+	name, _, _, err := v.readBlobHead(f, p)
+	if err != nil {
+		return "", fmt.Errorf("%w: blob %s: %w", ErrDamaged, filepath.Base(p.file), err)
+	}
+	return name, nil
 }

@@ -181,3 +181,28 @@ func TestPassphraseFile(t *testing.T) {
 		t.Error("no file: got no error")
 	}
 }
+
+func TestSweepBlobs(t *testing.T) {
+	t.Parallel()
+	v := create(t, Options{Dir: t.TempDir(), Passphrase: say("x")})
+	for _, name := range []string{"a", "b", "c"} {
+		if err := v.PutBlob("k", name, strings.NewReader(name), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.SweepBlobs("k", func(name string) bool { return name == "b" }); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		b, err := v.OpenBlob("k", name)
+		if (err == nil) != (name == "b") || err != nil && !errors.Is(err, ErrNoRecord) {
+			t.Errorf("%s: got error %v", name, err)
+		}
+		if b != nil {
+			b.Close()
+		}
+	}
+	if err := v.SweepBlobs("absent", nil); err != nil {
+		t.Errorf("a kind without blobs: %v", err)
+	}
+}
