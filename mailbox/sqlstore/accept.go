@@ -70,12 +70,14 @@ func takeBodies(ds []mailbox.Delivery) ([]*body, error) {
 // clearBodies removes the bodies that no row names. With an unknown outcome
 // there may be such rows: then it is left to the sweep to find out.
 func clearBodies(bodies []*body, receipts []mailbox.Receipt, err error) {
-	if errors.Is(err, mailbox.ErrUnknown) {
-		return
-	}
 	for i, b := range bodies {
-		if err != nil || receipts[i].Duplicate {
+		switch {
+		case errors.Is(err, mailbox.ErrUnknown):
+			b.files.arrived(b.blob)
+		case err != nil || receipts[i].Duplicate:
 			b.remove()
+		default:
+			b.files.arrived(b.blob)
 		}
 	}
 }

@@ -110,6 +110,7 @@ func (b *body) remove() {
 		b.file = nil
 	}
 	b.files.removeBoth(b.blob)
+	b.files.arrived(b.blob)
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,8 +15,12 @@ import (
 // bodyFiles keeps large bodies: the file of a body has the blob's name, in one
 // of 256 folders by its first byte. While it is written the name has a suffix.
 type bodyFiles struct {
-	dir     string
-	folders [256]folder
+	dir      string
+	folders  [256]folder
+	careless careless
+
+	mu     sync.Mutex
+	coming map[seal.BlobID]bool // on their way in: no row names them yet
 }
 
 // folder is made, durably, when the first body needs it.
@@ -26,11 +31,11 @@ type folder struct {
 
 const unfinished = ".new"
 
-func openBodyFiles(dir string) (*bodyFiles, error) {
+func openBodyFiles(dir string, c careless) (*bodyFiles, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &bodyFiles{dir: dir}, syncDir(filepath.Dir(dir))
+	return &bodyFiles{dir: dir, careless: c, coming: make(map[seal.BlobID]bool)}, syncDir(filepath.Dir(dir))
 }
 
 // claim makes the folder the store's, and refuses one of another: each would
@@ -55,12 +60,38 @@ func (b *bodyFiles) path(blob seal.BlobID) string {
 	return filepath.Join(b.folder(blob), blob.String())
 }
 
-// create begins a file.
+// create begins a file. The sweep spares it, however old the clock says it is,
+// until arrived is called.
 func (b *bodyFiles) create(blob seal.BlobID) (*os.File, error) {
 	if err := b.makeFolder(blob); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(b.path(blob)+unfinished, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	b.expect(blob)
+	f, err := os.OpenFile(b.path(blob)+unfinished, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		b.arrived(blob)
+	}
+	return f, err
+}
+
+func (b *bodyFiles) expect(blob seal.BlobID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.coming[blob] = !b.careless.sweepAll
+}
+
+// arrived is called when a file has its row, or never will have one.
+func (b *bodyFiles) arrived(blob seal.BlobID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.coming, blob)
+}
+
+// expected returns the files that are on their way in.
+func (b *bodyFiles) expected() map[seal.BlobID]bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.coming)
 }
 
 // makeFolder returns when the folder's own name is durable, whoever made it.
@@ -83,10 +114,13 @@ func (b *bodyFiles) makeFolder(blob seal.BlobID) error {
 
 // commit makes a file's bytes durable, then its name.
 func (b *bodyFiles) commit(f *os.File, blob seal.BlobID) error {
+	path := b.path(blob)
+	if b.careless.looseFiles {
+		return errors.Join(f.Close(), os.Rename(path+unfinished, path))
+	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	path := b.path(blob)
 	if err := os.Rename(path+unfinished, path); err != nil {
 		return err
 	}

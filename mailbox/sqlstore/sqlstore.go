@@ -67,6 +67,8 @@ type Options struct {
 
 	// maxBatch bounds the requests of one transaction. Benchmarks set it to 1.
 	maxBatch int
+
+	careless careless
 }
 
 func (o *Options) setDefaults() error {
@@ -143,7 +145,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.lock, err = lockFile(s.opts.Path + ".lock"); err != nil {
 		return err
 	}
-	if s.files, err = openBodyFiles(s.opts.BodyDir); err != nil {
+	if s.files, err = openBodyFiles(s.opts.BodyDir, s.opts.careless); err != nil {
 		return err
 	}
 	if s.writer, err = openWriter(ctx, s); err != nil {

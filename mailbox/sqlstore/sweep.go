@@ -70,20 +70,23 @@ func (s *Store) sweepFiles(ctx context.Context) error {
 	return nil
 }
 
-// sweepFolder lists a folder before it reads the rows: a file whose row comes in
-// between has a row, and one that comes later is not in the list.
+// sweepFolder lists a folder before it asks what is on its way in, and reads the
+// rows last: a file whose row comes in between is on its way or has a row, and one
+// that comes later is not in the list. Its age alone would not do: a clock that
+// leaps makes every file old.
 func (s *Store) sweepFolder(ctx context.Context, first byte) error {
 	folder := filepath.Join(s.files.dir, hex.EncodeToString([]byte{first}))
 	names, err := os.ReadDir(folder)
 	if err != nil {
 		return fmt.Errorf("sweep bodies: %w", withoutPath(err))
 	}
+	coming := s.files.expected()
 	rows, err := s.filesOf(ctx, first)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if rows[n.Name()] || !s.orphan(n) {
+		if rows[n.Name()] || !s.orphan(n, coming) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(folder, n.Name())); err == nil {
@@ -93,10 +96,11 @@ func (s *Store) sweepFolder(ctx context.Context, first byte) error {
 	return nil
 }
 
-// orphan reports whether a file that has no row is a body's, and old enough.
-func (s *Store) orphan(n fs.DirEntry) bool {
+// orphan reports whether a file that has no row is a body's, is not on its way in,
+// and is old enough.
+func (s *Store) orphan(n fs.DirEntry, coming map[seal.BlobID]bool) bool {
 	blob, err := hex.DecodeString(strings.TrimSuffix(n.Name(), unfinished))
-	if err != nil || len(blob) != len(seal.BlobID{}) {
+	if err != nil || len(blob) != len(seal.BlobID{}) || coming[seal.BlobID(blob)] {
 		return false
 	}
 	info, err := n.Info()

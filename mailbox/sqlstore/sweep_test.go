@@ -145,3 +145,35 @@ func TestForgetDeliveries(t *testing.T) {
 		}
 	}
 }
+
+// TestSweepClockLeaps: a clock that leaps ahead makes every file look old. A body
+// that is on its way in stays all the same, and one that was given up goes.
+func TestSweepClockLeaps(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := withAlice(t, c.options(options(t)))
+	writing, err := s.CreateBody(t.Context(), alice, seal.BlobID{1}, 100<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := newDelivery(t, s, alice, 100<<10)
+	given := newDelivery(t, s, alice, 100<<10)
+	given.Body.Discard()
+	c.advance(10 * 365 * 24 * time.Hour)
+	if err := s.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(s.files.path(seal.BlobID{1})+unfinished) || !exists(s.files.path(waiting.Blob)) {
+		t.Error("a body on its way in was swept away")
+	}
+	writing.Discard()
+	if _, err := s.Accept(t.Context(), []mailbox.Delivery{waiting}); err != nil {
+		t.Fatal(err)
+	}
+	if !whole(t, s, waiting.Blob) {
+		t.Error("the body of an accepted message is not whole")
+	}
+	if n := len(s.files.expected()); n != 0 {
+		t.Errorf("%d bodies are still expected after all were stored or given up", n)
+	}
+}

@@ -38,7 +38,7 @@ type writer struct {
 }
 
 func openWriter(ctx context.Context, s *Store) (*writer, error) {
-	db := openSQLite(s.opts.Path, "rw", writerPragmas, 1)
+	db := openSQLite(s.opts.Path, "rw", s.opts.careless.pragmas(), 1)
 	on, err := newSession(ctx, db)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
