@@ -44,12 +44,29 @@ func (b *bodyFiles) claim(id seal.StoreID) error {
 	path := filepath.Join(b.dir, "store")
 	have, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(path, []byte(id.String()), 0o600)
+		return writeFile(path, []byte(id.String()))
 	}
 	if err == nil && string(have) != id.String() {
 		return fmt.Errorf("the folder %s holds the bodies of another store: give each store its own", b.dir)
 	}
 	return err
+}
+
+// writeFile makes a small file, durably: after a power cut it is there whole, or
+// not at all.
+func writeFile(path string, content []byte) error {
+	f, err := os.OpenFile(path+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+unfinished, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 func (b *bodyFiles) folder(blob seal.BlobID) string {
