@@ -73,11 +73,11 @@ func clearBodies(bodies []*body, receipts []mailbox.Receipt, err error) {
 	for i, b := range bodies {
 		switch {
 		case errors.Is(err, mailbox.ErrUnknown):
-			b.files.arrived(b.blob)
+			b.arrived()
 		case err != nil || receipts[i].Duplicate:
 			b.remove()
 		default:
-			b.files.arrived(b.blob)
+			b.arrived()
 		}
 	}
 }

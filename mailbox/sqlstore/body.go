@@ -3,36 +3,70 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"io"
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
 )
 
-// maxInline is the largest body that is a row. Beyond it files are faster, and
-// don't hold up the writer.
+// maxInline is the largest body that is one row. Beyond it files are faster, or
+// chunks written beforehand, and neither holds up the writer.
 const maxInline = 64 << 10
 
 // body is a sealed body on its way in. Small ones wait in memory for their
 // transaction, large ones are a file.
 type body struct {
-	files   *bodyFiles
 	account mailbox.AccountID
 	blob    seal.BlobID
 	size    int64
 	written int64
 
-	data []byte   // of a small body
-	file *os.File // of a large one, until Commit
+	data  []byte    // of a small body
+	large largeBody // of a large one
 
 	committed bool
 	taken     bool // by Accept
 }
 
 var _ mailbox.BodyWriter = (*body)(nil)
+
+// largeBodies is where an engine has the bodies that are too large for a row. Each
+// of them has a row in body_file, which says that it is there.
+type largeBodies interface {
+	// create begins a body.
+	create(ctx context.Context, id mailbox.AccountID, blob seal.BlobID) (largeBody, error)
+
+	// take is called in the transaction that adds the row.
+	take(t *tx, id mailbox.AccountID, blob seal.BlobID) error
+
+	// drop is called in the transaction that deletes the row.
+	drop(t *tx, id mailbox.AccountID, blob seal.BlobID) error
+
+	// open opens a body that had a row a moment ago.
+	open(ctx context.Context, q querier, id mailbox.AccountID, blob seal.BlobID, size int64) (mailbox.BodyReader, error)
+
+	// sweep removes bodies that have no row and never will.
+	sweep(ctx context.Context) error
+
+	// check compares the rows with what is there.
+	check(ctx context.Context) error
+}
+
+// largeBody is a large body on its way in.
+type largeBody interface {
+	io.Writer
+
+	// commit makes what was written durable.
+	commit() error
+
+	// remove removes what was written, before or after commit. What can't be
+	// removed is swept up later.
+	remove()
+
+	// arrived is called when the body has its row, or may have one.
+	arrived()
+}
 
 // CreateBody implements mailbox.Store.
 func (s *Store) CreateBody(ctx context.Context, id mailbox.AccountID, blob seal.BlobID, size int64) (mailbox.BodyWriter, error) {
@@ -43,14 +77,14 @@ func (s *Store) CreateBody(ctx context.Context, id mailbox.AccountID, blob seal.
 	if size < 0 {
 		return nil, fmt.Errorf("create body: a size of %d bytes", size)
 	}
-	b := &body{files: s.files, account: id, blob: blob, size: size}
+	b := &body{account: id, blob: blob, size: size}
 	if size <= maxInline {
 		b.data = make([]byte, 0, size)
 		return b, nil
 	}
 	var err error
-	if b.file, err = s.files.create(blob); err != nil {
-		return nil, fmt.Errorf("create body: %w", classifyFile(err))
+	if b.large, err = s.large.create(ctx, id, blob); err != nil {
+		return nil, fmt.Errorf("create body: %w", err)
 	}
 	return b, nil
 }
@@ -62,14 +96,14 @@ func (b *body) Write(p []byte) (int, error) {
 	}
 	n := len(p)
 	var err error
-	if b.file != nil {
-		n, err = b.file.Write(p)
+	if b.large != nil {
+		n, err = b.large.Write(p)
 	} else {
 		b.data = append(b.data, p...)
 	}
 	b.written += int64(n)
 	if err != nil {
-		return n, fmt.Errorf("write body: %w", classifyFile(err))
+		return n, fmt.Errorf("write body: %w", err)
 	}
 	return n, nil
 }
@@ -82,11 +116,10 @@ func (b *body) Commit() error {
 	if b.committed {
 		return nil
 	}
-	if b.file != nil {
-		if err := b.files.commit(b.file, b.blob); err != nil {
-			return fmt.Errorf("commit body: %w", classifyFile(err))
+	if b.large != nil {
+		if err := b.large.commit(); err != nil {
+			return fmt.Errorf("commit body: %w", err)
 		}
-		b.file = nil
 	}
 	b.committed = true
 	return nil
@@ -102,15 +135,16 @@ func (b *body) Discard() {
 // remove removes what was written. What can't be removed is swept up later.
 func (b *body) remove() {
 	b.data, b.committed = nil, false
-	if b.size <= maxInline {
-		return
+	if b.large != nil {
+		b.large.remove()
 	}
-	if b.file != nil {
-		b.file.Close()
-		b.file = nil
+}
+
+// arrived notes that the body has its row, or may have one.
+func (b *body) arrived() {
+	if b.large != nil {
+		b.large.arrived()
 	}
-	b.files.removeBoth(b.blob)
-	b.files.arrived(b.blob)
 }
 
 const (
@@ -119,7 +153,8 @@ const (
 )
 
 // OpenBody implements mailbox.Store. A reader keeps what it opened, whatever
-// happens to the message or the store.
+// happens to the message: on SQLite for as long as it likes, on PostgreSQL for an
+// hour (spareBodies) and until the store is closed.
 func (s *Store) OpenBody(ctx context.Context, id mailbox.AccountID, blob seal.BlobID) (mailbox.BodyReader, error) {
 	var r mailbox.BodyReader
 	err := s.readOne(ctx, "open body", func(q querier) error {
@@ -132,35 +167,15 @@ func (s *Store) OpenBody(ctx context.Context, id mailbox.AccountID, blob seal.Bl
 			r = inlineBody{bytes.NewReader(data)}
 			return nil
 		}
-		r, err = s.openFile(q, id, blob)
+		size, err := q.bodyFile(id, blob)
+		if err != nil {
+			return err
+		}
+		r, err = s.large.open(ctx, q, id, blob, size)
 		return err
 	})
 	if err != nil {
 		return nil, err
-	}
-	return r, nil
-}
-
-// openFile opens a body's file. An expunge may remove it between the look at
-// the row and the open, hence the second look.
-func (s *Store) openFile(q querier, id mailbox.AccountID, blob seal.BlobID) (mailbox.BodyReader, error) {
-	size, err := q.bodyFile(id, blob)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.files.open(blob)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := q.bodyFile(id, blob); err != nil {
-			return nil, err
-		}
-		return nil, damaged("the file of body %s of account %s is missing", blob, id)
-	}
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if r.Size() != size {
-		r.Close()
-		return nil, damaged("the file of body %s of account %s has %d bytes, not %d", blob, id, r.Size(), size)
 	}
 	return r, nil
 }
@@ -180,20 +195,3 @@ var _ mailbox.BodyReader = inlineBody{}
 
 // Close implements io.Closer.
 func (inlineBody) Close() error { return nil }
-
-// fileBody reads a body that is a file.
-type fileBody struct {
-	*os.File
-	size int64
-}
-
-var _ mailbox.BodyReader = fileBody{}
-
-// Size implements mailbox.BodyReader.
-func (f fileBody) Size() int64 { return f.size }
-
-// ReadAt implements io.ReaderAt.
-func (f fileBody) ReadAt(p []byte, off int64) (int, error) {
-	n, err := f.File.ReadAt(p, off)
-	return n, withoutPath(err)
-}

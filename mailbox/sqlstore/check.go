@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
@@ -98,12 +99,12 @@ func (s *Store) checkConsistency(ctx context.Context) error {
 	q := querier{ctx, on}
 	err = q.inSnapshot(q.checkRows)
 	s.readers.put(on, errors.Is(err, errBroken))
-	return errors.Join(err, s.checkFiles(ctx))
+	return errors.Join(err, s.large.check(ctx))
 }
 
 func (q querier) checkRows() error {
-	found := []error{q.checkEngine()}
-	for _, inv := range invariants {
+	found := []error{q.on.dialect.integrity(q)}
+	for _, inv := range slices.Concat(invariants, q.on.dialect.invariants) {
 		found = append(found, q.checkInvariant(inv.name, inv.query))
 	}
 	return errors.Join(found...)

@@ -17,12 +17,12 @@ func database(t *testing.T, path string, steps []string) (*session, error) {
 	}
 	db := openSQLite(path, "rw", writerPragmas, 1)
 	t.Cleanup(func() { db.Close() })
-	on, err := newSession(t.Context(), db)
+	on, err := newSession(t.Context(), db, &sqliteDialect)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { on.close() })
-	return on, migrate(t.Context(), on.conn, steps)
+	return on, migrate(t.Context(), on, steps)
 }
 
 // describe returns the schema and its version.
@@ -43,6 +43,8 @@ func describe(t *testing.T, on *session) map[string]string {
 	schema["version"] = text
 	return schema
 }
+
+var migrations = sqliteDialect.migrations
 
 var laterSteps = []string{
 	`CREATE TABLE later (n INTEGER PRIMARY KEY) STRICT; INSERT INTO later VALUES (1);`,
@@ -84,7 +86,7 @@ func TestMigrateFails(t *testing.T) {
 	}
 	before := describe(t, on)
 	bad := append(append([]string{}, migrations...), laterSteps[0], `CREATE TABLE later (n INTEGER) STRICT;`)
-	if err := migrate(t.Context(), on.conn, bad); err == nil || !strings.Contains(err.Error(), "schema 3") {
+	if err := migrate(t.Context(), on, bad); err == nil || !strings.Contains(err.Error(), "schema 3") {
 		t.Fatalf("got error %v, want one that names schema 3", err)
 	}
 	if d := cmp.Diff(before, describe(t, on)); d != "" {

@@ -92,7 +92,7 @@ func TestOpenOthersFiles(t *testing.T) {
 	if _, err := on.conn.ExecContext(t.Context(), "ALTER TABLE meta RENAME TO something"); err != nil {
 		t.Fatal(err)
 	}
-	if err := migrate(t.Context(), on.conn, migrations); err == nil || !strings.Contains(err.Error(), "no store") {
+	if err := migrate(t.Context(), on, migrations); err == nil || !strings.Contains(err.Error(), "no store") {
 		t.Errorf("got error %v for another program's database", err)
 	}
 }

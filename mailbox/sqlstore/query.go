@@ -9,16 +9,17 @@ import (
 // session is one connection and the statements prepared on it. One goroutine at
 // a time uses it.
 type session struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	conn    *sql.Conn
+	dialect *dialect
+	stmts   map[string]*sql.Stmt
 }
 
-func newSession(ctx context.Context, db *sql.DB) (*session, error) {
+func newSession(ctx context.Context, db *sql.DB, d *dialect) (*session, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, classify(err)
 	}
-	return &session{conn, make(map[string]*sql.Stmt)}, nil
+	return &session{conn, d, make(map[string]*sql.Stmt)}, nil
 }
 
 // stmt returns the prepared statement of a query. The texts are constants of

@@ -10,13 +10,13 @@ import (
 
 // readerPool holds the connections that read.
 type readerPool struct {
-	db *sql.DB
+	engine engine
 	// free has one entry for each reader: idle, or nil if it was not opened yet.
 	free chan *session
 }
 
-func newReaderPool(path string, n int) *readerPool {
-	p := &readerPool{db: openSQLite(path, "rw", readerPragmas, n), free: make(chan *session, n)}
+func newReaderPool(e engine, n int) *readerPool {
+	p := &readerPool{engine: e, free: make(chan *session, n)}
 	for range n {
 		p.free <- nil
 	}
@@ -32,7 +32,7 @@ func (p *readerPool) get(ctx context.Context) (*session, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	s, err := newSession(ctx, p.db)
+	s, err := p.engine.connect(ctx, reads)
 	if err != nil {
 		p.free <- nil
 	}
@@ -56,7 +56,7 @@ func (p *readerPool) close() error {
 			errs = append(errs, s.close())
 		}
 	}
-	return errors.Join(append(errs, p.db.Close())...)
+	return errors.Join(errs...)
 }
 
 // read runs f on one consistent snapshot of the last committed state.
@@ -68,7 +68,7 @@ func (s *Store) read(ctx context.Context, op string, f func(querier) error) erro
 
 // inSnapshot runs f in a read transaction.
 func (q querier) inSnapshot(f func() error) error {
-	if _, err := q.exec(sqlSnapshot); err != nil {
+	if _, err := q.exec(q.on.dialect.snapshot); err != nil {
 		return err
 	}
 	err := f()

@@ -12,8 +12,10 @@ const (
 
 func (t *tx) addBody(b *body) error {
 	if b.size > maxInline {
-		_, err := t.exec(queryAddBodyFile, int64(b.account), b.blob[:], b.size)
-		return err
+		if _, err := t.exec(queryAddBodyFile, int64(b.account), b.blob[:], b.size); err != nil {
+			return err
+		}
+		return t.w.s.large.take(t, b.account, b.blob)
 	}
 	_, err := t.exec(queryAddBody, int64(b.account), b.blob[:], notNull(b.data))
 	return err
@@ -44,8 +46,8 @@ func (t *tx) releaseBody(id mailbox.AccountID, blob seal.BlobID) error {
 		}
 	}
 	n, err := t.exec(queryDropBodyFile, int64(id), blob[:])
-	if err == nil && n > 0 {
-		t.removeFile(blob)
+	if err != nil || n == 0 {
+		return err
 	}
-	return err
+	return t.w.s.large.drop(t, id, blob)
 }

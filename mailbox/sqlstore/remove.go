@@ -34,12 +34,7 @@ func (s *Store) RemoveAccount(ctx context.Context, id mailbox.AccountID) error {
 		if err := t.touch(id); err != nil {
 			return err
 		}
-		var blob seal.BlobID
-		err := t.each(queryBodyFiles, []any{blobColumn{&blob}}, func() error {
-			t.removeFile(blob)
-			return nil
-		}, int64(id))
-		if err != nil {
+		if err := t.dropLargeBodies(id); err != nil {
 			return err
 		}
 		for _, query := range removeAccount {
@@ -49,4 +44,17 @@ func (s *Store) RemoveAccount(ctx context.Context, id mailbox.AccountID) error {
 		}
 		return nil
 	})
+}
+
+func (t *tx) dropLargeBodies(id mailbox.AccountID) error {
+	var all []seal.BlobID
+	var blob seal.BlobID
+	err := t.each(queryBodyFiles, []any{blobColumn{&blob}}, func() error {
+		all = append(all, blob)
+		return nil
+	}, int64(id))
+	for i := 0; err == nil && i < len(all); i++ {
+		err = t.w.s.large.drop(t, id, all[i])
+	}
+	return err
 }

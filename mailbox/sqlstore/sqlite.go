@@ -17,15 +17,66 @@ import (
 // Everything that is SQLite's own stands in this file, the two drivers, and the
 // schema.
 
-// sqlBegin takes the write lock at once: there is no second writer to wait for,
-// and a lock taken halfway can fail halfway.
-const sqlBegin = "BEGIN IMMEDIATE"
+// sqliteDialect: the writer takes the write lock at once. There is no second
+// writer to wait for, and a lock taken halfway can fail halfway.
+var sqliteDialect = dialect{
+	begin:      "BEGIN IMMEDIATE",
+	snapshot:   "BEGIN DEFERRED",
+	tables:     `SELECT count(*), count(CASE WHEN name = 'meta' THEN 1 END) FROM sqlite_schema`,
+	migrations: []string{mustSchema("0001_init.sqlite.sql")},
+	integrity:  querier.checkSQLite,
+}
 
-// sqlSnapshot begins a read transaction.
-const sqlSnapshot = "BEGIN DEFERRED"
+// sqliteEngine is the engine of a store in a file, which one process has open.
+type sqliteEngine struct {
+	s                *Store
+	lock             *processLock
+	writers, readers *sql.DB
+}
 
-// queryTables tells an empty database from one of ours and from another.
-const queryTables = `SELECT count(*), count(CASE WHEN name = 'meta' THEN 1 END) FROM sqlite_schema`
+func (e *sqliteEngine) prepare(context.Context) error {
+	o := e.s.opts
+	if err := makeFile(o.Path); err != nil {
+		return err
+	}
+	var err error
+	if e.lock, err = lockFile(o.Path + ".lock"); err != nil {
+		return err
+	}
+	if e.s.files, err = openBodyFiles(o.BodyDir, o.careless); err != nil {
+		return err
+	}
+	e.s.large = fileBodies{e.s}
+	e.writers = openSQLite(o.Path, "rw", o.careless.pragmas(), 1)
+	e.readers = openSQLite(o.Path, "rw", readerPragmas, o.Readers)
+	return nil
+}
+
+func (e *sqliteEngine) connect(ctx context.Context, r role) (*session, error) {
+	db := e.readers
+	if r == writes {
+		db = e.writers
+	}
+	return newSession(ctx, db, &sqliteDialect)
+}
+
+func (e *sqliteEngine) ready(context.Context) error { return e.s.files.claim(e.s.id) }
+
+// run lets the batch grow while it runs: there is nobody else to write meanwhile.
+func (e *sqliteEngine) run(w *writer, j *job) { w.newBatch().inHope(j) }
+
+func (e *sqliteEngine) close() error {
+	var errs []error
+	for _, db := range []*sql.DB{e.readers, e.writers} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if e.lock != nil {
+		errs = append(errs, e.lock.release())
+	}
+	return errors.Join(errs...)
+}
 
 var (
 	// commonPragmas hold on every connection.
@@ -83,6 +134,13 @@ func sqliteOutcome(err error) error {
 		return mailbox.ErrCorrupt
 	}
 	return nil
+}
+
+// fromEngine reports whether an error is the engine's, which may have ended the
+// transaction with it.
+func fromEngine(err error) bool {
+	_, ok := driverCode(err)
+	return ok
 }
 
 // connector opens connections with the same pragmas whatever the driver.
@@ -145,8 +203,8 @@ func makeFile(path string) error {
 
 const queryIntegrity = `PRAGMA integrity_check`
 
-// checkEngine has SQLite look over its own file.
-func (q querier) checkEngine() error {
+// checkSQLite has SQLite look over its own file.
+func (q querier) checkSQLite() error {
 	var found []error
 	var line string
 	err := q.each(queryIntegrity, []any{&line}, func() error {

@@ -106,8 +106,9 @@ func (o *Options) setDefaults() error {
 type Store struct {
 	opts    Options
 	id      seal.StoreID
-	lock    *processLock
-	files   *bodyFiles
+	engine  engine
+	large   largeBodies
+	files   *bodyFiles // of SQLite
 	readers *readerPool
 	writer  *writer
 	watch   watchers
@@ -128,6 +129,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &Store{opts: o, stopSweeper: func() {}}
+	s.engine = newEngine(s)
 	if err := s.open(ctx); err != nil {
 		s.release()
 		return nil, fmt.Errorf("open store: %w", err)
@@ -138,30 +140,21 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	if err := makeFile(s.opts.Path); err != nil {
+	if err := s.engine.prepare(ctx); err != nil {
 		return err
 	}
 	var err error
-	if s.lock, err = lockFile(s.opts.Path + ".lock"); err != nil {
-		return err
-	}
-	if s.files, err = openBodyFiles(s.opts.BodyDir, s.opts.careless); err != nil {
-		return err
-	}
 	if s.writer, err = openWriter(ctx, s); err != nil {
 		return err
 	}
-	if err := migrate(ctx, s.writer.on.conn, migrations); err != nil {
+	if err := migrate(ctx, s.writer.on, s.writer.on.dialect.migrations); err != nil {
 		return err
 	}
 	if s.id, err = identify(ctx, s.writer.on.conn, s.opts.KeyCheck); err != nil {
 		return err
 	}
-	if err := s.files.claim(s.id); err != nil {
-		return err
-	}
-	s.readers = newReaderPool(s.opts.Path, s.opts.Readers)
-	return nil
+	s.readers = newReaderPool(s.engine, s.opts.Readers)
+	return s.engine.ready(ctx)
 }
 
 // release gives back whatever open took.
@@ -173,10 +166,7 @@ func (s *Store) release() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.release())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.engine.close())...)
 }
 
 // ID implements mailbox.Store.

@@ -47,7 +47,7 @@ func (s *Store) startSweeper() {
 // without a row, and delivery ids past their time. Open starts it by itself at
 // once and then every Options.SweepEvery.
 func (s *Store) Sweep(ctx context.Context) error {
-	if err := s.sweepFiles(ctx); err != nil {
+	if err := s.large.sweep(ctx); err != nil {
 		return err
 	}
 	return s.forgetDeliveries(ctx)

@@ -47,7 +47,7 @@ func (t *tx) update(query string, dest []any, args ...any) (bool, error) {
 }
 
 func (t *tx) begin() error {
-	_, err := t.querier.exec(sqlBegin)
+	_, err := t.querier.exec(t.on.dialect.begin)
 	return err
 }
 

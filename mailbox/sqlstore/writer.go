@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -30,7 +28,6 @@ const (
 // tenth of every delivery. If a failure ends the transaction even so (SQLite does
 // that when the disk is full), the others are run without the one that failed.
 type writer struct {
-	db   *sql.DB
 	on   *session
 	s    *Store
 	jobs chan *job
@@ -38,12 +35,11 @@ type writer struct {
 }
 
 func openWriter(ctx context.Context, s *Store) (*writer, error) {
-	db := openSQLite(s.opts.Path, "rw", s.opts.careless.pragmas(), 1)
-	on, err := newSession(ctx, db)
+	on, err := s.engine.connect(ctx, writes)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, err
 	}
-	return &writer{db, on, s, make(chan *job, maxQueue), make(chan struct{})}, nil
+	return &writer{on, s, make(chan *job, maxQueue), make(chan struct{})}, nil
 }
 
 // stop waits for the requests in the queue. None may be added any more.
@@ -52,14 +48,17 @@ func (w *writer) stop() {
 	<-w.idle
 }
 
-func (w *writer) close() error { return errors.Join(w.on.close(), w.db.Close()) }
+func (w *writer) close() error { return w.on.close() }
 
 func (w *writer) loop() {
 	defer close(w.idle)
 	for j := range w.jobs {
-		b := batch{w: w, deadline: time.Now().Add(w.s.opts.TxTimeout / 2)}
-		b.inHope(j)
+		w.s.engine.run(w, j)
 	}
+}
+
+func (w *writer) newBatch() *batch {
+	return &batch{w: w, deadline: time.Now().Add(w.s.opts.TxTimeout / 2)}
 }
 
 // batch is the requests of one transaction.
@@ -113,13 +112,6 @@ func (b *batch) inHope(j *job) {
 		}
 	}
 	b.commit(t, done)
-}
-
-// fromEngine reports whether an error is SQLite's, which may have ended the
-// transaction with it.
-func fromEngine(err error) bool {
-	_, ok := driverCode(err)
-	return ok
 }
 
 // withCare runs requests in one transaction, each behind a savepoint.

@@ -1,0 +1,54 @@
+package sqlstore
+
+import "context"
+
+// engine is the database under a store: what SQLite and PostgreSQL do differently
+// stands behind it, in the files whose names begin with theirs.
+type engine interface {
+	// prepare makes what must be there before the first connection.
+	prepare(ctx context.Context) error
+
+	// connect opens the writer's connection or a reader's.
+	connect(ctx context.Context, r role) (*session, error)
+
+	// ready is called once, when it is known that the store is ours.
+	ready(ctx context.Context) error
+
+	// run runs the request j, and those that wait behind it, in one transaction.
+	run(w *writer, j *job)
+
+	// close gives back whatever the others took. The sessions are closed by then.
+	close() error
+}
+
+// role is what a connection is for.
+type role int
+
+const (
+	reads role = iota
+	writes
+)
+
+// dialect is what an engine has to be told in words of its own.
+type dialect struct {
+	begin    string // begins the writer's transaction
+	snapshot string // begins a read transaction
+	tables   string // query: counts the tables of the database, and those named meta
+
+	// lockSchema, if not empty, keeps other nodes from migrating until the
+	// transaction ends.
+	lockSchema string
+
+	// migrations lead from an empty database to the newest schema. A released one
+	// is never edited; a change is appended.
+	migrations []string
+
+	// integrity looks for damage that only the engine can see.
+	integrity func(querier) error
+
+	// invariants are those of the tables that only this engine has.
+	invariants []invariant
+}
+
+// newEngine returns the engine of a store that is about to be opened.
+func newEngine(s *Store) engine { return &sqliteEngine{s: s} }
