@@ -40,7 +40,7 @@ func (e *Encoder) addresses(list []mime.Address) {
 func (e *Encoder) address(a *mime.Address) {
 	e.Open()
 	e.stringOrNil(a.Name)
-	e.Nil()
+	e.stringOrNil(a.Route)
 	e.stringOrNil(a.Mailbox)
 	e.stringOrNil(a.Host)
 	e.Close()

@@ -35,6 +35,8 @@ func TestEnvelope(t *testing.T) {
 		{"empty", mime.Envelope{}, `(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)`},
 		{"group", mime.Envelope{To: []mime.Address{{Mailbox: "friends"}, {Mailbox: "a", Host: "b"}, {}}},
 			`(NIL NIL NIL NIL NIL ((NIL NIL "friends" NIL)(NIL NIL "a" "b")(NIL NIL NIL NIL)) NIL NIL NIL NIL)`},
+		{"source route", mime.Envelope{Cc: []mime.Address{{Route: "@x,@y", Mailbox: "a", Host: "b"}}},
+			`(NIL NIL NIL NIL NIL NIL ((NIL "@x,@y" "a" "b")) NIL NIL NIL)`},
 		{"raw 8 bits", mime.Envelope{Subject: "\xe4"}, "(NIL {1}\r\n\xe4 NIL NIL NIL NIL NIL NIL NIL NIL)"},
 	} {
 		if got := encode(t, func(e *Encoder) { e.Envelope(&tt.v) }); got != tt.want {
