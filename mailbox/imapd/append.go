@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -55,7 +56,7 @@ func (c *conn) append(d *wire.Decoder) error {
 func (a *appending) next(d *wire.Decoder) error {
 	var m appended
 	if d.Peek() == '(' {
-		m.names = d.Flags()
+		m.names = a.flags(d)
 		d.SP()
 	}
 	if d.Peek() == '"' {
@@ -77,6 +78,16 @@ func (a *appending) next(d *wire.Decoder) error {
 		d.Expect(')')
 	}
 	return a.check(&m)
+}
+
+// flags reads the flags of a message. \Recent, which some clients copy from
+// elsewhere, goes without saying.
+func (a *appending) flags(d *wire.Decoder) []imap.Flag {
+	names := slices.DeleteFunc(d.Flags(), func(f imap.Flag) bool { return f == wire.FlagRecent })
+	if err := checkFlags(names); err != nil {
+		d.Fail(err)
+	}
+	return names
 }
 
 // utf8Extension reads the "UTF8 (" that may stand before a literal8 (RFC 6855, 4).

@@ -92,9 +92,11 @@ func (c *conn) find(p *program) ([]hit, error) {
 	var hits []hit
 	var open uidSet
 	there := 0
+	var m candidate
 	for number, row := range c.sel.rows(mailbox.AllUIDs()) {
 		there++
-		switch p.judgeRow(number, row) {
+		m.number, m.row = number, row
+		switch p.glance(&m) {
 		case accepted:
 			hits = append(hits, hit{number, row.UID, row.ModSeq})
 		case undecided:

@@ -123,9 +123,9 @@ type program struct {
 	modseq  bool     // a condition is on the mod-sequence
 }
 
-// judge judges a message by its row alone.
-func (p *program) judgeRow(number uint32, row mailbox.Row) verdict {
-	v, _ := p.root.judge(&candidate{number: number, row: row}, stageTable) // facts have no errors
+// glance judges a message by its row alone.
+func (p *program) glance(m *candidate) verdict {
+	v, _ := p.root.judge(m, stageTable) // facts have no errors
 	return v
 }
 

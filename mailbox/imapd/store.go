@@ -179,10 +179,11 @@ func (s *storing) writeModified(uids []mailbox.UID) {
 }
 
 // flagsOf returns the flags that a client names. Keywords that are new are added
-// to the account's, unless the flags are only to be removed. \Recent is not the
-// client's to change, and system flags that nobody knows do not exist (RFC 9051,
-// 2.3.2).
+// to the account's, unless the flags are only to be removed.
 func (c *conn) flagsOf(names []imap.Flag, onlyKnown bool) (mailbox.Flags, error) {
+	if err := checkFlags(names); err != nil {
+		return 0, err
+	}
 	var flags mailbox.Flags
 	var words []string
 	for _, name := range names {
@@ -190,8 +191,6 @@ func (c *conn) flagsOf(names []imap.Flag, onlyKnown bool) (mailbox.Flags, error)
 		switch {
 		case ok:
 			flags |= f
-		case strings.HasPrefix(string(name), `\`):
-			return 0, bad("There is no such system flag, or it can't be changed")
 		case onlyKnown:
 			flags |= c.keywordFlag(string(name))
 		default:
@@ -203,4 +202,15 @@ func (c *conn) flagsOf(names []imap.Flag, onlyKnown bool) (mailbox.Flags, error)
 	}
 	f, err := c.session.FlagsOf(c.ctx, words)
 	return flags | f, err
+}
+
+// checkFlags refuses what can't be set: \Recent is not the client's to change, and
+// system flags that nobody knows do not exist (RFC 9051, 2.3.2).
+func checkFlags(names []imap.Flag) error {
+	for _, name := range names {
+		if _, ok := systemFlag(name); !ok && strings.HasPrefix(string(name), `\`) {
+			return bad("There is no such system flag, or it can't be changed")
+		}
+	}
+	return nil
 }
