@@ -296,6 +296,26 @@ func TestAccountTooManyVisits(t *testing.T) {
 	w.enter(t, "joe", shown["Account password"]).want(t, http.StatusOK)
 }
 
+// TestAccountKeepsItsShare: whoever logs in again and again ends his own visits, and
+// nobody else's.
+func TestAccountKeepsItsShare(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, jane := w.signUp(t, "jane")
+	_, joe := w.signUp(t, "joe")
+	other := w.enter(t, "jane", jane["Account password"]).want(t, http.StatusOK)
+	first := w.enter(t, "joe", joe["Account password"]).want(t, http.StatusOK)
+	for range 4 {
+		w.clock.advance(time.Second)
+		w.enter(t, "joe", joe["Account password"]).want(t, http.StatusOK)
+	}
+	w.act(t, first, "/account/device").want(t, http.StatusForbidden)
+	w.act(t, other, "/account/device").want(t, http.StatusOK)
+	if got := w.server.TestOnlyVisits(); got != 5 {
+		t.Errorf("%d visits, want 5", got)
+	}
+}
+
 // TestAccountOfAFirstLogin: whoever began with a mail program can get a recovery
 // code later.
 func TestAccountOfAFirstLogin(t *testing.T) {

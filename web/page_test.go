@@ -38,6 +38,9 @@ func TestRequests(t *testing.T) {
 		{"broken upload", "POST", "/account/publish", "--c", parts, http.StatusBadRequest},
 		{"upload without boundary", "POST", "/account/publish", "x", "Content-Type: multipart/form-data", http.StatusBadRequest},
 		{"JSON for a form", "POST", "/account/login", `{"address":"joe"}`, "Content-Type: application/json", http.StatusForbidden},
+		{"form of another site", "POST", "/join", "name=joe", "Sec-Fetch-Site: cross-site", http.StatusForbidden},
+		{"program of another site", "POST", "/new", "", "Sec-Fetch-Site: cross-site", http.StatusForbidden},
+		{"program of our own", "POST", "/new", "", "Sec-Fetch-Site: same-origin", http.StatusOK},
 		{"style", "GET", "/style.css", "", "", http.StatusOK},
 		{"robots", "GET", "/robots.txt", "", "", http.StatusOK},
 	}

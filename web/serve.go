@@ -79,12 +79,17 @@ func peer(r *http.Request) mailbox.Peer {
 	return p
 }
 
-// guard is around all requests: it sets the headers that every answer has, bounds
-// what is read, and survives panics.
+// guard is around all requests: it sets the headers that every answer has, refuses
+// forms that other sites send, bounds what is read, and survives panics.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recoverPanic(w)
 		s.setHeaders(w.Header(), r)
+		if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			// Another site's page could use up the budget of its visitor's network.
+			s.fail(w, errCrossSite)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, s.o.Limits.Form)
 		next.ServeHTTP(w, r)
 	})

@@ -32,6 +32,7 @@ var (
 	errCertAddress = errors.New("not a certificate of this account")
 	errPrivateKey  = errors.New("a private key")
 	errNotFound    = errors.New("no such page")
+	errCrossSite   = errors.New("sent from another site")
 )
 
 // earlyError is a ticket that is not ready yet.
@@ -104,6 +105,7 @@ var outcomes = []outcome{
 	// The request itself.
 	{errForm, http.StatusBadRequest, "The form could not be read. Go back and try again."},
 	{errNotFound, http.StatusNotFound, "There is no such page."},
+	{errCrossSite, http.StatusForbidden, "The form was sent from another site. Open this page itself, and try again."},
 	{context.Canceled, http.StatusServiceUnavailable, "The request was broken off. Try again."},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "The relay is busy. Try again in a minute."},
 }

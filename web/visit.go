@@ -20,8 +20,9 @@ type visit struct {
 	// another.
 	mu      sync.Mutex
 	session *mailbox.Session
-	address addr.Address // with which he logged in
+	address addr.Address // the account's first
 	step    int          // of the page that he should be looking at
+	account mailbox.AccountID
 
 	// Guarded by visits.mu.
 	key   visitKey
@@ -48,20 +49,42 @@ func newVisits(l Limits, now func() time.Time) *visits {
 	return &visits{limits: l, now: now, all: map[visitKey]*visit{}}
 }
 
+// visitsPerAccount keeps one account from taking all the room there is.
+const visitsPerAccount = 4
+
 // begin makes a visit of a session, which belongs to the visit then, and returns its
-// token, without a step. The error is mailbox.ErrBusy if there are too many.
+// token, without a step. An account that has visitsPerAccount already loses the
+// oldest one. The error is mailbox.ErrBusy if there are too many in all.
 func (v *visits) begin(x *mailbox.Session, a addr.Address) (*visit, string, error) {
 	token := rand.Text()
 	now := v.now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sweepLocked(now)
+	v.makeRoomLocked(x.Account())
 	if len(v.all) >= v.limits.Visits {
 		return nil, "", mailbox.ErrBusy
 	}
-	t := &visit{session: x, address: a, key: sha256.Sum256([]byte(token)), begun: now, seen: now}
+	t := &visit{session: x, account: x.Account(), address: a, key: sha256.Sum256([]byte(token)), begun: now, seen: now}
 	v.all[t.key] = t
 	return t, token, nil
+}
+
+// makeRoomLocked ends the oldest visit of an account that has its share of them.
+func (v *visits) makeRoomLocked(id mailbox.AccountID) {
+	n := 0
+	var oldest *visit
+	for _, t := range v.all {
+		if t.account != id {
+			continue
+		}
+		if n++; oldest == nil || t.seen.Before(oldest.seen) {
+			oldest = t
+		}
+	}
+	if n >= visitsPerAccount {
+		v.endLocked(oldest)
+	}
 }
 
 // enter finds the visit of a token. It must be left again. The error is errVisit if

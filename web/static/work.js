@@ -36,7 +36,8 @@
 			const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
 			w[i] = w[i - 16] + s0 + w[i - 7] + s1;
 		}
-		let [a, b, c, d, e, f, g, h] = state;
+		let a = state[0], b = state[1], c = state[2], d = state[3];
+		let e = state[4], f = state[5], g = state[6], h = state[7];
 		for (let i = 0; i < 64; i++) {
 			const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
 			const t1 = (h + s1 + ((e & f) ^ (~e & g)) + constants[i] + w[i]) | 0;
@@ -85,6 +86,7 @@
 
 	function done(text) {
 		status.textContent = text;
+		document.querySelector(".bar")?.remove();
 		if (wanted) {
 			form.submit();
 		}
