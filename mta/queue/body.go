@@ -53,8 +53,9 @@ func (t *transaction) data(ctx context.Context, wanted int, r reply) error {
 }
 
 // chunk is how much goes in one BDAT: enough that the replies between chunks cost
-// nothing, and little enough that a server can refuse early.
-const chunk = 1 << 20
+// little, and little enough to be held in memory. A chunk is announced once it
+// is, because there are servers that take one that breaks off for a whole one.
+const chunk = 256 << 10
 
 // chunks sends the body by BDAT (RFC 3030, 2).
 func (t *transaction) chunks(ctx context.Context) error {
@@ -63,14 +64,14 @@ func (t *transaction) chunks(ctx context.Context) error {
 		return bodyError(err)
 	}
 	defer body.Close()
+	buf := make([]byte, min(t.parcel.size, chunk))
 	for left := t.parcel.size; ; {
-		n := min(left, chunk)
-		left -= n
-		last := ""
-		if left == 0 {
-			last = " LAST"
+		part := buf[:min(left, chunk)]
+		if _, err := io.ReadFull(body, part); err != nil {
+			return bodyError(err)
 		}
-		if err := t.oneChunk(body, n, last); err != nil {
+		left -= int64(len(part))
+		if err := t.oneChunk(part, left == 0); err != nil {
 			return t.lastWords(err)
 		}
 		if left == 0 {
@@ -87,11 +88,16 @@ func (t *transaction) chunks(ctx context.Context) error {
 	}
 }
 
-func (t *transaction) oneChunk(body io.Reader, n int64, last string) error {
-	if err := t.write(fmt.Sprintf("BDAT %d%s", n, last)); err != nil {
+func (t *transaction) oneChunk(part []byte, last bool) error {
+	command := fmt.Sprintf("BDAT %d", len(part))
+	if last {
+		command += " LAST"
+	}
+	if err := t.write(command); err != nil {
 		return err
 	}
-	return copyExactly(t.link, body, n)
+	_, err := t.link.Write(part)
+	return err
 }
 
 // copyBody sends the whole message to w.

@@ -48,7 +48,8 @@ type client struct {
 	hello    string // how we name ourselves
 	timeouts Timeouts
 	caps     capabilities
-	secure   bool
+	secure   bool // TLS
+	verified bool // and the server has proved its name
 	dirty    bool // the last transaction did not come to its end
 }
 
@@ -121,6 +122,7 @@ func (c *client) startTLS(ctx context.Context, config *tls.Config) error {
 		return err
 	}
 	c.secure = true
+	c.verified = !config.InsecureSkipVerify || config.VerifyConnection != nil
 	return c.sayHello()
 }
 

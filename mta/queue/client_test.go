@@ -45,6 +45,7 @@ func newSink(tb testing.TB, change ...func(*smtp.Server)) *sink {
 	tb.Helper()
 	s := &sink{}
 	s.Server = smtp.NewServer(s)
+	s.ErrorLog = quietLog
 	s.TLSConfig, _ = certificate(tb)
 	s.Domain, s.MaxMessageBytes, s.EnableDSN, s.EnableSMTPUTF8, s.EnableREQUIRETLS = "mx.there.example", 1<<26, true, true, true
 	for _, f := range change {

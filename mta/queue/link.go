@@ -131,3 +131,19 @@ func (l *link) close() {
 	}
 	_ = conn.Close() // there is nobody to tell
 }
+
+// dialTLS opens a connection that is TLS from its first byte.
+func dialTLS(ctx context.Context, dial func() (net.Conn, error), config *tls.Config, d time.Duration) (net.Conn, error) {
+	conn, err := dial()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close() // the handshake has said all there is to say
+		return nil, tlsError(err)
+	}
+	return secure, nil
+}

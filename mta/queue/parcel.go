@@ -81,10 +81,10 @@ var (
 
 // unfit says what a server lacks that a message needs. We can't convert: what is
 // signed stays as it is.
-func (p *parcel) unfit(caps capabilities, secure bool) (verdict, bool) {
+func (p *parcel) unfit(caps capabilities, verified bool) (verdict, bool) {
 	limit := caps.maxSize()
 	switch {
-	case p.requireTLS && (!secure || !caps.has("REQUIRETLS")):
+	case p.requireTLS && (!verified || !caps.has("REQUIRETLS")):
 		return verdict{outcome: failed, status: enhanced{5, 7, 30}, err: errRequireTLS}, true // RFC 8689, 4.2.1
 	case p.needsUTF8() && !caps.has("SMTPUTF8"):
 		return verdict{outcome: failed, status: enhanced{5, 6, 7}, err: errUTF8}, true // RFC 6531, 3.5

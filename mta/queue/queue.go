@@ -9,6 +9,13 @@
 // SMTPUTF8 (6531), DSN (3461), REQUIRETLS (8689), LIMITS (9422) and AUTH PLAIN
 // (4954).
 //
+// The way to a domain (route.go) is found by MX records (mx.go), or goes by a
+// relay host, or for .onion names through a SOCKS proxy. A server has to prove its
+// name by TLS before it gets mail: by a certificate of an authority, by DANE
+// (RFC 7672, dane.go) where DNSSEC vouches for the records, and under the domain's
+// own MTA-STS policy (RFC 8461, sts.go). What is asked of it in which case is one
+// table (tlspolicy.go).
+//
 // What is promised:
 //
 //   - The other side is not trusted: not with the length of its replies, nor with

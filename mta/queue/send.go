@@ -14,7 +14,7 @@ import (
 // the second from the first (RFC 5321, 4.5.3.2.6).
 func (c *client) send(ctx context.Context, p *parcel) ([]verdict, error) {
 	defer c.link.during(ctx)()
-	if v, ok := p.unfit(c.caps, c.secure); ok {
+	if v, ok := p.unfit(c.caps, c.verified); ok {
 		return all(v, len(p.to)), nil
 	}
 	var verdicts []verdict
@@ -23,7 +23,7 @@ func (c *client) send(ctx context.Context, p *parcel) ([]verdict, error) {
 		err := t.run(ctx)
 		verdicts = append(verdicts, t.verdicts...)
 		if err != nil {
-			return append(verdicts, all(deferral(err), len(p.to)-len(verdicts))...), err
+			return append(verdicts, all(trouble(err), len(p.to)-len(verdicts))...), err
 		}
 	}
 	return verdicts, nil
@@ -35,23 +35,6 @@ func all(v verdict, n int) []verdict {
 		vs[i] = v
 	}
 	return vs
-}
-
-// deferral is the verdict when a connection fails. What the server said on
-// leaving is its reason.
-func deferral(err error) verdict {
-	var r *refusal
-	switch {
-	case errors.As(err, &r):
-		v := judge(r.reply)
-		v.outcome = deferred
-		return v
-	case errors.Is(err, errReplySyntax), errors.Is(err, errReplyLength):
-		return verdict{status: enhanced{4, 5, 0}, err: err}
-	case errors.Is(err, errBody), errors.Is(err, errInterrupted):
-		return verdict{status: enhanced{4, 3, 0}, err: err}
-	}
-	return verdict{status: enhanced{4, 4, 2}, err: err}
 }
 
 // A transaction is one mail on its way to one server: MAIL, RCPT, and the body by
@@ -74,7 +57,7 @@ func (t *transaction) run(ctx context.Context) error {
 	}
 	for i, v := range t.verdicts {
 		if v.outcome == delivered || v.status == (enhanced{}) {
-			t.verdicts[i] = deferral(err)
+			t.verdicts[i] = trouble(err)
 		}
 	}
 	return err
