@@ -5,7 +5,7 @@ BIN     := bin/restante
 FUZZ    ?= 10s
 PKGS    := ./...
 
-.PHONY: demo test check build race fuzz e2e bench cross preflight help
+.PHONY: demo test check build race fuzz faults e2e bench cross preflight help
 
 help:
 	@echo "make demo    build, run a relay on loopback, send one encrypted message through it"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   what to run before a commit: format, vet, staticcheck, test"
 	@echo "make race    the tests under the race detector"
 	@echo "make fuzz    every fuzz target for FUZZ=$(FUZZ) each"
+	@echo "make faults  power cuts, kills, full disks, leaping clocks (as root, else some are skipped)"
 	@echo "make e2e     real mail clients against the binary (says what it needs)"
 	@echo "make bench   the benchmarks of docs/performance.md"
 	@echo "make cross   compile for other systems, without cgo"
@@ -34,11 +35,16 @@ check: preflight
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: run gofmt -w on:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet $(PKGS)
 	$(GO) vet -tags e2e ./test/e2e
+	$(GO) vet -tags faults ./test/faults ./mailbox/sqlstore
 	@if command -v staticcheck >/dev/null; then staticcheck $(PKGS); else echo "staticcheck is not installed: go install honnef.co/go/tools/cmd/staticcheck@latest"; fi
 	$(MAKE) --no-print-directory test
 
 fuzz: preflight
 	@./test/fuzz.sh $(FUZZ)
+
+faults: preflight
+	$(GO) test -count=1 -v -run 'TestKill|TestFull' ./mailbox/sqlstore
+	$(GO) test -tags faults -count=1 -v ./test/faults
 
 e2e: build
 	$(GO) test -tags e2e -count=1 -v ./test/e2e

@@ -46,6 +46,7 @@ var rules = map[string][]string{
 	"internal/transcript": {},
 	"test/layers":         {},
 	"test/e2e":            {"internal/addr", "pgp"},
+	"test/faults":         {"mailbox", "mailbox/seal", "mailbox/sqlstore", "internal/addr"},
 }
 
 // serverPGP is all that server code may use of package pgp: nothing that takes
