@@ -17,8 +17,9 @@ func (s *Store) Accept(ctx context.Context, ds []mailbox.Delivery) ([]mailbox.Re
 	}
 	var receipts []mailbox.Receipt
 	err = s.submit(ctx, &job{
-		op:    "accept",
-		bytes: weigh(ds),
+		op:       "accept",
+		bytes:    weigh(ds),
+		accounts: accountsOf(ds),
 		run: func(t *tx) error {
 			receipts = make([]mailbox.Receipt, len(ds))
 			for i := range ds {
@@ -46,6 +47,14 @@ func weigh(ds []mailbox.Delivery) int {
 		}
 	}
 	return n
+}
+
+func accountsOf(ds []mailbox.Delivery) []mailbox.AccountID {
+	ids := make([]mailbox.AccountID, len(ds))
+	for i := range ds {
+		ids[i] = ds[i].Account
+	}
+	return ids
 }
 
 // takeBodies makes the bodies the store's. They come back even with an error.

@@ -34,7 +34,7 @@ func (s *Store) CreateAccount(ctx context.Context, a mailbox.NewAccount) error {
 		}
 		t.hint(a.ID)
 		return nil
-	})
+	}, a.ID)
 }
 
 // addAccount adds the rows that are one to an account.
@@ -174,5 +174,5 @@ func (s *Store) SetState(ctx context.Context, id mailbox.AccountID, state mailbo
 		}
 		_, err := t.exec(querySetState, int64(state), int64(id))
 		return err
-	})
+	}, id)
 }

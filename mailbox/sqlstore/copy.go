@@ -13,8 +13,9 @@ const copyAtOnce = 256
 func (s *Store) Copy(ctx context.Context, id mailbox.AccountID, c mailbox.CopyRequest, reseal mailbox.Reseal) (mailbox.CopyResult, error) {
 	var res mailbox.CopyResult
 	err := s.submit(ctx, &job{
-		op:      "copy messages",
-		patient: true, // reseal uses the caller's keys, which may go when Copy returns
+		op:       "copy messages",
+		accounts: []mailbox.AccountID{id},
+		patient:  true, // reseal uses the caller's keys, which may go when Copy returns
 		run: func(t *tx) error {
 			var err error
 			res, err = t.copyMessages(id, c, reseal)

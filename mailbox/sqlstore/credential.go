@@ -51,7 +51,7 @@ func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, dr
 			return nil
 		}
 		return changed(mailbox.ErrGone)(t.exec(queryReplaceKey, int64(key.Generation), notNull(key.Public), int64(id)))
-	})
+	}, id)
 }
 
 func (t *tx) addCredential(id mailbox.AccountID, c mailbox.Credential) error {

@@ -27,7 +27,7 @@ func (s *Store) Expunge(ctx context.Context, id mailbox.AccountID, mbox mailbox.
 		}
 		res.ModSeq, err = t.expunge(id, mbox, es)
 		return err
-	})
+	}, id)
 	if err != nil {
 		return mailbox.Expunged{}, err
 	}

@@ -11,8 +11,9 @@ import (
 
 // job is one request to the writer.
 type job struct {
-	op    string
-	bytes int // about how much it writes
+	op       string
+	bytes    int                 // about how much it writes
+	accounts []mailbox.AccountID // which it may change; they are locked before it runs
 
 	// run makes the change. It may be called again, in another transaction,
 	// when the first was lost: it starts from nothing each time.
@@ -50,9 +51,10 @@ func (j *job) answer(err error) {
 }
 
 // write runs f in the writer's next transaction, and returns when that is
-// durable. What f computed may be read only if the error is nil.
-func (s *Store) write(ctx context.Context, op string, f func(*tx) error) error {
-	return s.submit(ctx, &job{op: op, run: f})
+// durable. accounts are all that f may change. What f computed may be read only if
+// the error is nil.
+func (s *Store) write(ctx context.Context, op string, f func(*tx) error, accounts ...mailbox.AccountID) error {
+	return s.submit(ctx, &job{op: op, run: f, accounts: accounts})
 }
 
 // submit queues a job and waits for its outcome or the end of ctx.

@@ -49,7 +49,7 @@ func (s *Store) SetSubscription(ctx context.Context, id mailbox.AccountID, n mai
 			return mailbox.ErrLimit
 		}
 		return nil
-	})
+	}, id)
 }
 
 const (
@@ -103,7 +103,7 @@ func (s *Store) AddKeyword(ctx context.Context, id mailbox.AccountID, n mailbox.
 		k = mailbox.Keyword{N: free, Name: n}
 		_, err = t.exec(querySetKeyword, int64(id), int64(free), notNull(n.MAC), notNull(n.Sealed))
 		return err
-	})
+	}, id)
 	if err != nil {
 		return mailbox.Keyword{}, err
 	}

@@ -43,7 +43,7 @@ func (s *Store) RemoveAccount(ctx context.Context, id mailbox.AccountID) error {
 			}
 		}
 		return nil
-	})
+	}, id)
 }
 
 func (t *tx) dropLargeBodies(id mailbox.AccountID) error {

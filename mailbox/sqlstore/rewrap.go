@@ -33,5 +33,5 @@ func (s *Store) Rewrap(ctx context.Context, id mailbox.AccountID, mbox mailbox.M
 			}
 		}
 		return nil
-	})
+	}, id)
 }

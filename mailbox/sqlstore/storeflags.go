@@ -21,7 +21,7 @@ func (s *Store) StoreFlags(ctx context.Context, id mailbox.AccountID, mbox mailb
 		}
 		res = f.FlagResult
 		return nil
-	})
+	}, id)
 	if err != nil {
 		return mailbox.FlagResult{}, err
 	}

@@ -83,7 +83,7 @@ func (s *Store) CreateMailbox(ctx context.Context, id mailbox.AccountID, n mailb
 		}
 		m, err = t.mailbox(id, made)
 		return err
-	})
+	}, id)
 	if err != nil {
 		return mailbox.Mailbox{}, err
 	}
@@ -145,7 +145,7 @@ func (s *Store) DeleteMailbox(ctx context.Context, id mailbox.AccountID, mbox ma
 			return err
 		}
 		return changed(mailbox.ErrNoMailbox)(t.exec(queryDropMailbox, int64(id), int64(mbox)))
-	})
+	}, id)
 }
 
 const (
@@ -172,7 +172,7 @@ func (s *Store) RenameMailboxes(ctx context.Context, id mailbox.AccountID, names
 			}
 		}
 		return nil
-	})
+	}, id)
 }
 
 // freeName gives a mailbox a name that no MAC can be, until it has its new one.
@@ -213,7 +213,7 @@ func (s *Store) TakeRecent(ctx context.Context, id mailbox.AccountID, mbox mailb
 			return err
 		}
 		return t.touch(id)
-	})
+	}, id)
 	if err != nil {
 		return 0, err
 	}

@@ -35,7 +35,7 @@ func (s *Store) TrimVanished(ctx context.Context, keep int) error {
 	for _, p := range long {
 		err = errors.Join(err, s.write(ctx, "trim expunges", func(t *tx) error {
 			return t.trimVanished(p.id, p.mbox, keep)
-		}))
+		}, p.id))
 	}
 	return err
 }

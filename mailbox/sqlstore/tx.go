@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
@@ -101,8 +102,12 @@ func (t *tx) touch(id mailbox.AccountID) error {
 	return nil
 }
 
-// hint has watchers told of the account after the commit.
+// hint has watchers told of the account after the commit. A job that did not say
+// which accounts it changes has not locked them against other nodes.
 func (t *tx) hint(id mailbox.AccountID) {
+	if !slices.Contains(t.job.accounts, id) {
+		panic("restante: internal error: the request changes an account that it did not name")
+	}
 	t.job.touched = append(t.job.touched, id)
 }
 

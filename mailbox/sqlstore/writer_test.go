@@ -47,7 +47,7 @@ func inBatch(t *testing.T, s *Store, fs ...func(*tx) error) []error {
 	errs := make([]error, len(fs))
 	var all sync.WaitGroup
 	for i, f := range fs {
-		j := &job{op: fmt.Sprint("request ", i), run: f}
+		j := &job{op: fmt.Sprint("request ", i), run: f, accounts: []mailbox.AccountID{alice}}
 		if err := s.enqueue(t.Context(), j); err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +242,7 @@ func TestCancelRunning(t *testing.T) {
 			close(begun)
 			<-end
 			return addSubscription("a")(x)
-		})
+		}, alice)
 	}()
 	<-begun
 	cancel()
