@@ -135,7 +135,7 @@ func (c *compiler) needle(n needle) condition {
 	c.needles = append(c.needles, n)
 	p := &c.program
 	return test{stageText, func(m *candidate) (bool, error) {
-		err := m.scan(p.needles)
+		err := p.scan(m)
 		return err == nil && m.texts[i], err
 	}}
 }

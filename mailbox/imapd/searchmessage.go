@@ -85,30 +85,35 @@ func anyField(fields iter.Seq[mime.Field], name string, needle []byte) bool {
 	return false
 }
 
-// scan looks for all needles in the text of a message, once.
-func (m *candidate) scan(needles []needle) error {
+// scan looks for all of the program's needles in the text of a message, once.
+func (p *program) scan(m *candidate) error {
 	if m.texts != nil {
 		return nil
 	}
-	s := newTextScan(needles)
+	s := &p.texts
+	s.begin(p.needles)
 	if err := m.scanHeader(s); err != nil {
 		return err
 	}
 	if !s.done() {
-		root, err := m.structure()
-		if err != nil {
-			return err
-		}
-		body, err := m.body()
-		if err != nil {
-			return err
-		}
-		if err := scanPart(s, body, root); err != nil {
+		if err := m.scanBody(s); err != nil {
 			return err
 		}
 	}
 	m.texts = s.found
 	return nil
+}
+
+func (m *candidate) scanBody(s *textScan) error {
+	root, err := m.structure()
+	if err != nil {
+		return err
+	}
+	body, err := m.body()
+	if err != nil {
+		return err
+	}
+	return scanPart(s, body, root)
 }
 
 // scanHeader looks in the message's own header, if any needle is to be found there.

@@ -120,7 +120,8 @@ func (n not) judge(m *candidate, s stage) (verdict, error) {
 type program struct {
 	root    condition
 	needles []needle // of BODY and TEXT, looked for in one pass
-	modseq  bool     // a condition is on the mod-sequence
+	texts   textScan
+	modseq  bool // a condition is on the mod-sequence
 }
 
 // glance judges a message by its row alone.

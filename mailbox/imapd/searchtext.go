@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"mime"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ import (
 // (RFC 5051). What is not UTF-8 is compared octet by octet. An unfinished
 // character at the end is returned as rest, unless text is final.
 func fold(dst, text []byte, final bool) (folded, rest []byte) {
+	dst = slices.Grow(dst, len(text))
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c < utf8.RuneSelf {
@@ -70,20 +72,20 @@ type needle struct {
 	headers bool // look in headers too: TEXT, not BODY
 }
 
-// textScan looks for several needles in one pass over a message.
+// textScan looks for several needles in one pass over a message. It can be used for
+// one message after another.
 type textScan struct {
 	needles []needle
 	found   []bool
 	window  []byte // folded: what was written last, and enough before it
 	rest    []byte // of an unfinished character
+	buf     [4096]byte
 }
 
-func newTextScan(needles []needle) *textScan {
-	s := &textScan{needles: needles, found: make([]bool, len(needles))}
-	for i, n := range needles {
-		s.found[i] = len(n.folded) == 0
-	}
-	return s
+// begin makes the scan ready for another message.
+func (s *textScan) begin(needles []needle) {
+	s.needles, s.found = needles, make([]bool, len(needles))
+	s.window, s.rest = s.window[:0], s.rest[:0]
 }
 
 // done reports whether every needle was found.
@@ -123,10 +125,9 @@ func (s *textScan) look(text []byte, header, final bool) {
 
 // read takes in all of r, or as much as it takes to find everything.
 func (s *textScan) read(r io.Reader) error {
-	var buf [4096]byte
 	for !s.done() {
-		n, err := r.Read(buf[:])
-		s.look(buf[:n], false, err == io.EOF)
+		n, err := r.Read(s.buf[:])
+		s.look(s.buf[:n], false, err == io.EOF)
 		if err == io.EOF {
 			return nil
 		}

@@ -38,11 +38,17 @@ func TestContainsFolded(t *testing.T) {
 	}
 }
 
+func scanFor(needles []needle) *textScan {
+	s := new(textScan)
+	s.begin(needles)
+	return s
+}
+
 func TestTextScan(t *testing.T) {
 	t.Parallel()
 	body := func(s string) needle { return needle{foldString(s), false} }
 	text := func(s string) needle { return needle{foldString(s), true} }
-	s := newTextScan([]needle{body("subject"), text("subject"), text("facts"), body("lo wo"), body("missing"), body("ärger")})
+	s := scanFor([]needle{body("subject"), text("subject"), text("facts"), body("lo wo"), body("missing"), body("ärger")})
 	s.look([]byte("Subject: fa"), true, true)
 	s.look([]byte("cts"), true, true)
 	if err := s.read(iotest.OneByteReader(strings.NewReader("Hello World ÄRGER"))); err != nil {
@@ -62,7 +68,7 @@ func TestTextScan(t *testing.T) {
 // TestTextScanStops: no more is read than it takes to find everything.
 func TestTextScanStops(t *testing.T) {
 	t.Parallel()
-	s := newTextScan([]needle{{foldString("abc"), false}})
+	s := scanFor([]needle{{foldString("abc"), false}})
 	if err := s.read(io.MultiReader(strings.NewReader("xabcx"), iotest.ErrReader(io.ErrClosedPipe))); err != nil || !s.done() {
 		t.Errorf("%v, done: %v", err, s.done())
 	}
@@ -107,7 +113,7 @@ func FuzzTextScan(f *testing.F) {
 		if size < 1 {
 			t.Skip("no pieces")
 		}
-		s := newTextScan([]needle{{foldString(word), false}})
+		s := scanFor([]needle{{foldString(word), false}})
 		for rest := text; rest != ""; {
 			n := min(size, len(rest))
 			s.look([]byte(rest[:n]), false, false)
