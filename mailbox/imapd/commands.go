@@ -11,8 +11,7 @@ import (
 //
 // run reads all arguments, ending with d.End, and then acts. A nil error is OK,
 // with what the method put into conn.done; any other becomes NO or BAD in
-// status.go. The connection ends after a command that has set conn.over; if its
-// error is the same, it ends without an answer.
+// status.go. The connection ends after a command that has set conn.over.
 //
 // Untagged responses are written to conn.w as they come, each with conn.sent at
 // its end, and nothing that can fail between its parts.
@@ -83,20 +82,25 @@ func (c *conn) command(d *wire.Decoder) error {
 	d.SP()
 	name, cmd := c.lookup(d)
 	c.tag, c.done = tag, completion{}
-	err := cmd.run(c, d)
+	return c.conclude(name, cmd.tell, cmd.run(c, d))
+}
+
+// conclude ends a command whose outcome is err: it tells what has changed, and
+// answers.
+func (c *conn) conclude(name string, t told, err error) error {
 	if lost := c.lost(); lost != nil {
 		return lost
 	}
-	if err != nil && err == c.over {
-		return err // there is no answer
+	if err == errIdling {
+		return err
 	}
-	if lost := c.tell(cmd.tell); lost != nil {
+	if lost := c.tell(t); lost != nil {
 		return lost
 	}
 	if err != nil {
-		return c.refuse(tag, err)
+		return c.refuse(c.tag, err)
 	}
-	return c.complete(tag, name)
+	return c.complete(name)
 }
 
 // lookup reads the name of a command and finds it. What is not there, or not now,
@@ -125,13 +129,13 @@ func failing(err error) command {
 }
 
 // complete writes the tagged OK.
-func (c *conn) complete(tag, name string) error {
+func (c *conn) complete(name string) error {
 	c.bad = 0
 	text := c.done.text
 	if text == "" {
 		text = name + " completed"
 	}
-	c.w.StartStatus(tag, imap.StatusResponseTypeOK)
+	c.w.StartStatus(c.tag, imap.StatusResponseTypeOK)
 	if c.done.code != nil {
 		c.done.code()
 	}
@@ -139,7 +143,7 @@ func (c *conn) complete(tag, name string) error {
 	if err := c.w.CRLF(); err != nil {
 		// What the client asked for was done; only the details can't be told.
 		c.sent(err)
-		_ = c.w.Status(tag, imap.StatusResponseTypeOK, "", text) // c.w remembers
+		_ = c.w.Status(c.tag, imap.StatusResponseTypeOK, "", text) // c.w remembers
 	}
 	if c.done.then == nil {
 		return c.w.Err()

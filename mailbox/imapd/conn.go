@@ -32,8 +32,8 @@ const (
 )
 
 // conn is one connection. Its goroutine owns everything in it by holding mu at
-// all times but one: while IDLE waits for the client. Then whoever has a change
-// to tell takes mu and writes (idle.go).
+// all times but one: while the client idles. Then whoever has a change to tell
+// takes mu and writes (idle.go).
 type conn struct {
 	srv *Server
 	id  uint32          // tells connections apart in the log
@@ -57,8 +57,10 @@ type conn struct {
 	failed  int         // logins
 	bad     int         // commands in a row that could not be understood
 
-	idling atomic.Bool  // IDLE runs
-	hints  atomic.Int64 // changes to look at (idle.go)
+	ended  func()       // tells that the connection has ended
+	watch  func()       // ends the hints of changes; nil unless the client idles
+	idling atomic.Bool  // a change can be told at any time
+	hints  atomic.Int64 // changes to look at
 
 	dead   sync.Mutex // held while the deadline of reading is set
 	ending error      // why the connection is to end; guarded by dead
@@ -81,12 +83,16 @@ type completion struct {
 	then func() error // once the OK is sent; its error ends the connection
 }
 
+// maxDrain is how much of a command that was refused is read past, beyond what
+// messages may take.
+const maxDrain = 1 << 20
+
 func newConn(ctx context.Context, s *Server, nc net.Conn) *conn {
 	c := &conn{srv: s, id: rand.Uint32(), raw: nc, net: nc, state: notAuthenticated, connected: time.Now()}
 	// The connection outlives ctx by the time it takes to say BYE.
 	c.ctx, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	l := &s.o.Limits
-	c.r = wire.NewReader(nc, wire.Options{MaxLine: l.LineBefore, MaxDrain: 2 * l.Message, Continue: c.askLiteral, Pace: c.pace})
+	c.r = wire.NewReader(nc, wire.Options{MaxLine: l.LineBefore, MaxDrain: maxDrain + 2*l.Message, Continue: c.askLiteral, Pace: c.pace})
 	c.w = wire.NewEncoder(nc, wire.EncoderOptions{Pace: c.pace})
 	return c
 }
@@ -94,24 +100,46 @@ func newConn(ctx context.Context, s *Server, nc net.Conn) *conn {
 // log is made when it is needed: most connections never log.
 func (c *conn) log() *slog.Logger { return c.srv.o.Log.With("session", fmt.Sprintf("%08x", c.id)) }
 
-// serve runs the connection to its end.
-func (c *conn) serve() {
-	defer c.end()
+// serve serves the connection: to its end, or until the client idles. Then the
+// connection goes on by itself (idle.go). ended is called at the end.
+func (c *conn) serve(ended func()) {
+	c.ended = ended
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer c.hangUp()
-	defer c.logout()
-	defer c.recovered()
-	c.untaggedStatus(imap.StatusResponseTypeOK, c.writeCapabilityCode, "Restante ready")
-	c.bye(c.loop())
+	c.proceed(func() error {
+		c.untaggedStatus(imap.StatusResponseTypeOK, c.writeCapabilityCode, "Restante ready")
+		return c.loop()
+	})
 }
 
-// recovered keeps a broken invariant in one connection from ending the others.
-// The value may hold what a client sent, so that only its type is logged.
-func (c *conn) recovered() {
-	if v := recover(); v != nil {
-		c.log().Error("panic in a session", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+// proceed runs next, and ends the connection after it unless the client idles. The
+// caller holds mu, and does no more with the connection.
+func (c *conn) proceed(next func() error) {
+	err := c.guard(next)
+	if err == errIdling {
+		go c.rest()
+		return
 	}
+	defer c.ended()
+	defer c.mu.Unlock()
+	defer c.end()
+	defer c.hangUp()
+	defer c.logout()
+	c.bye(err)
+}
+
+// errPanic is what guard returns.
+var errPanic = errors.New("panic")
+
+// guard runs f, and keeps a broken invariant in it from ending other connections.
+// What is recovered may hold what a client sent, so that only its type is logged.
+func (c *conn) guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.log().Error("panic in a session", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	return f()
 }
 
 // loop reads and runs commands until the connection ends, and returns why.
@@ -165,6 +193,7 @@ func (c *conn) protected() bool {
 
 // logout ends the session with the domain.
 func (c *conn) logout() {
+	c.endWatch()
 	c.leaveMailbox()
 	if c.session == nil {
 		return

@@ -10,8 +10,15 @@ import (
 	"github.com/restante/restante/mailbox/imapd/wire"
 )
 
+// errIdling says that a command has not ended but waits, until the client says DONE.
+var errIdling = errors.New("idling")
+
 // idle is IDLE (RFC 2177; RFC 9051, 6.3.13). It may last for ever: the signs of
 // life find out whether the client is still there.
+//
+// The goroutine that has run the client's commands ends here, and a new one waits:
+// it needs 4 KiB of stack, where the other has grown to 8 KiB and could not give
+// them back.
 func (c *conn) idle(d *wire.Decoder) error {
 	if err := d.End(); err != nil {
 		return err
@@ -19,13 +26,61 @@ func (c *conn) idle(d *wire.Decoder) error {
 	if err := c.w.Continue("Idling"); err != nil {
 		return err
 	}
-	stop := c.session.Notify(c.hint)
-	err := c.awaitLine()
-	stop()
-	if err != nil {
-		c.over = err
+	c.watch = c.session.Notify(c.hint)
+	return c.tellIdling()
+}
+
+// tellIdling tells what has changed until now. What came before idling was set is
+// told here, and what comes after it by push: nothing falls between them.
+func (c *conn) tellIdling() error {
+	c.idling.Store(true)
+	if err := c.tell(everything); err != nil {
 		return err
 	}
+	if err := c.w.Flush(); err != nil {
+		return err
+	}
+	return errIdling
+}
+
+// rest waits for the client to end IDLE, and goes on with the connection.
+func (c *conn) rest() {
+	err := c.waitUnlocked()
+	c.proceed(func() error {
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.kicked() == nil {
+			c.untaggedStatus(imap.StatusResponseTypeOK, nil, "Still here")
+			return c.tellIdling()
+		}
+		c.endWatch()
+		if err != nil {
+			return err
+		}
+		if err := c.conclude("IDLE", everything, c.readDone()); err != nil {
+			return err
+		}
+		return c.loop()
+	})
+}
+
+// waitUnlocked lets others write while it waits.
+func (c *conn) waitUnlocked() error {
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	defer c.idling.Store(false)
+	return c.r.Wait()
+}
+
+// endWatch ends the hints, if there are any.
+func (c *conn) endWatch() {
+	c.idling.Store(false)
+	if c.watch != nil {
+		c.watch()
+		c.watch = nil
+	}
+}
+
+// readDone reads what ends IDLE.
+func (c *conn) readDone() error {
 	line, err := c.r.ReadLine()
 	switch {
 	case err != nil:
@@ -37,34 +92,6 @@ func (c *conn) idle(d *wire.Decoder) error {
 		c.over = byeNonsense
 	}
 	return bad("Expected DONE")
-}
-
-// awaitLine waits for the first byte of the client's next line, and tells what
-// changes meanwhile. From each hint on, either this or push looks at the change:
-// what came before idling was set is told here, and what came after it there.
-func (c *conn) awaitLine() error {
-	for {
-		c.idling.Store(true)
-		if err := c.tell(everything); err != nil {
-			return err
-		}
-		if err := c.w.Flush(); err != nil {
-			return err
-		}
-		err := c.waitUnlocked()
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.kicked() != nil {
-			return err
-		}
-		c.untaggedStatus(imap.StatusResponseTypeOK, nil, "Still here")
-	}
-}
-
-// waitUnlocked lets others write while it waits.
-func (c *conn) waitUnlocked() error {
-	c.mu.Unlock()
-	defer c.mu.Lock()
-	defer c.idling.Store(false)
-	return c.r.Wait()
 }
 
 // hint is called by the store's writer after each change of the account.
@@ -95,15 +122,20 @@ func (c *conn) pushOnce() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.recovered()
 	if !c.idling.Load() {
 		return // the end of the command tells it
 	}
+	err := c.guard(func() error {
+		if err := c.tell(everything); err != nil {
+			return err
+		}
+		return c.w.Flush()
+	})
 	var why farewell
-	if errors.As(c.tell(everything), &why) {
+	switch {
+	case errors.As(err, &why):
 		c.kick(why)
-	}
-	if c.w.Flush() != nil {
+	case err != nil:
 		c.raw.Close() // which ends the waiting
 	}
 }

@@ -4,7 +4,7 @@
 //	s := imapd.New(imapd.Options{Service: service, TLS: config, Gate: gate})
 //	err := s.Serve(ctx, listener)
 //
-// Each connection has one goroutine. It waits for the first byte of a command
+// Each connection has one goroutine at a time. It waits for the first byte of a command
 // with no buffer held, reads the command's arguments, checks that the connection
 // is in a state for it, and calls the command's method; commands.go has the
 // table, and each family of commands has a file. What a command answers is
@@ -124,7 +124,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	for {
 		c, err := ln.Accept()
 		if err == nil {
-			conns.Go(func() { s.ServeConn(running, c) })
+			conns.Add(1)
+			go s.start(running, c, conns.Done)
 			continue
 		}
 		stopped := ctx.Err() != nil
@@ -138,11 +139,22 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 // ServeConn serves one connection to its end and closes it. A *tls.Conn has done
-// its handshake. When ctx ends, the client is told BYE.
+// its handshake. When ctx ends, the client is told BYE. Serve needs less memory: it
+// has no goroutine that waits for the end.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn) {
+	done := make(chan struct{})
+	s.start(ctx, nc, func() { close(done) })
+	<-done
+}
+
+// start serves a connection, as conn.serve does.
+func (s *Server) start(ctx context.Context, nc net.Conn, ended func()) {
 	c := newConn(ctx, s, nc)
-	defer context.AfterFunc(ctx, func() { c.stop(s.o.Limits.Stop) })()
-	c.serve()
+	unhook := context.AfterFunc(ctx, func() { c.stop(s.o.Limits.Stop) })
+	c.serve(func() {
+		unhook()
+		ended()
+	})
 }
 
 // errTooMany is the answer to a login beyond Limits.PerAccount.
