@@ -193,3 +193,12 @@ var testTLS = sync.OnceValues(func() (server, client *tls.Config) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
 		&tls.Config{RootCAs: roots, ServerName: "mail.example.org"}
 })
+
+// newTLSWorld makes a world whose clients have to use STARTTLS.
+func newTLSWorld(tb testing.TB) *world {
+	tb.Helper()
+	return newWorld(tb, func(o *imapd.Options) {
+		o.TLS, _ = testTLS()
+		o.InsecureAuth = false
+	})
+}

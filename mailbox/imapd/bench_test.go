@@ -1,0 +1,289 @@
+package imapd_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/mailbox"
+)
+
+// idleConns is how many connections BenchmarkIdleTLS holds open.
+const idleConns = 5000
+
+// TestMain runs the clients of BenchmarkIdleTLS where this process is started for
+// them: what their halves of the connections take must not count.
+func TestMain(m *testing.M) {
+	if address := os.Getenv("RESTANTE_IDLE_CLIENTS"); address != "" {
+		if err := idleClients(address); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// BenchmarkIdleTLS measures what a client under TLS costs that has selected its
+// INBOX and idles, each of its own account: resident memory, and of that the heap
+// and the stacks.
+func BenchmarkIdleTLS(b *testing.B) {
+	w := newWorld(b)
+	accounts := manyAccounts(b, w, idleConns)
+	address := w.serveTLS(b)
+	debug.FreeOSMemory()
+	before := measure()
+	clients := startIdleClients(b, address, accounts)
+	after := measure()
+	debug.FreeOSMemory()
+	collected := measure()
+	for b.Loop() {
+		runtime.GC() // the time is that of a collection with all of them there
+	}
+	clients()
+	b.ReportMetric(float64(after.resident-before.resident)/idleConns, "rss-B/conn")
+	b.ReportMetric(float64(collected.resident-before.resident)/idleConns, "rss-after-gc-B/conn")
+	b.ReportMetric(float64(collected.heap-before.heap)/idleConns, "heap-B/conn")
+	b.ReportMetric(float64(collected.stack-before.stack)/idleConns, "stack-B/conn")
+}
+
+type memory struct{ resident, heap, stack int64 }
+
+// measure collects garbage first, so that only what is held counts; what the
+// system was not given back counts as resident.
+func measure() (m memory) {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	m.heap, m.stack = int64(stats.HeapAlloc), int64(stats.StackInuse)
+	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
+		var size, pages int64
+		_, _ = fmt.Sscan(string(statm), &size, &pages)
+		m.resident = pages * int64(os.Getpagesize())
+	}
+	return m
+}
+
+// manyAccounts makes accounts, several in one commit.
+func manyAccounts(b *testing.B, w *world, n int) []mailbox.Created {
+	b.Helper()
+	accounts := make([]mailbox.Created, n)
+	var makers errgroup.Group
+	makers.SetLimit(64)
+	for i := range accounts {
+		makers.Go(func() (err error) {
+			accounts[i], err = w.CreateAccount(b.Context(), addr.MustParse(fmt.Sprintf("u%d@example.org", i)), mailbox.NewAccountOptions{})
+			return err
+		})
+	}
+	if err := makers.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	return accounts
+}
+
+// readyListener hands over connections whose handshake is done, each on a goroutine
+// of its own that ends before, as package listen does.
+type readyListener struct {
+	net.Listener
+	ready chan net.Conn
+	done  chan struct{}
+}
+
+func (l *readyListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *readyListener) handshakes(ctx context.Context) {
+	config, _ := testTLS()
+	var running sync.WaitGroup
+	defer close(l.done)
+	defer running.Wait()
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			return
+		}
+		running.Go(func() {
+			t := tls.Server(nc, config)
+			if t.HandshakeContext(ctx) != nil {
+				nc.Close()
+				return
+			}
+			l.ready <- t
+		})
+	}
+}
+
+// serveTLS serves a socket under TLS, and returns its address.
+func (w *world) serveTLS(tb testing.TB) (address string) {
+	tb.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l := &readyListener{Listener: ln, ready: make(chan net.Conn), done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	go l.handshakes(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- w.server.Serve(ctx, l) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			tb.Error(err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+// startIdleClients starts a process with a client for each account, and returns
+// once all of them idle. stop ends it.
+func startIdleClients(b *testing.B, address string, accounts []mailbox.Created) (stop func()) {
+	b.Helper()
+	clients := exec.CommandContext(b.Context(), os.Args[0])
+	clients.Env = append(os.Environ(), "RESTANTE_IDLE_CLIENTS="+address)
+	clients.Stderr = os.Stderr
+	in, err := clients.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := clients.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := clients.Start(); err != nil {
+		b.Fatal(err)
+	}
+	for _, a := range accounts {
+		if err := json.NewEncoder(in).Encode([]string{a.Address.String(), a.Secret}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := json.NewEncoder(in).Encode([]string{}); err != nil {
+		b.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		b.Fatalf("the clients did not get ready: %v, after %q", err, line)
+	}
+	return func() {
+		in.Close()
+		if err := clients.Wait(); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// idleClients reads accounts from standard input, logs all of them in, says so, and
+// stays until standard input ends.
+func idleClients(address string) error {
+	in := json.NewDecoder(os.Stdin)
+	var clients errgroup.Group
+	clients.SetLimit(32)
+	var mu sync.Mutex
+	var open []net.Conn
+	for {
+		var account []string
+		if err := in.Decode(&account); err != nil {
+			return err
+		}
+		if len(account) == 0 {
+			break
+		}
+		clients.Go(func() error {
+			nc, err := idleClient(address, account[0], account[1])
+			mu.Lock()
+			defer mu.Unlock()
+			open = append(open, nc)
+			return err
+		})
+	}
+	if err := clients.Wait(); err != nil {
+		return err
+	}
+	fmt.Println("all idle")
+	_, err := io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(open)
+	return err
+}
+
+// idleClient logs in, selects INBOX and idles. It checks no certificate: the server
+// that made it is another process.
+func idleClient(address, user, secret string) (net.Conn, error) {
+	nc, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		return nil, err
+	}
+	r := bufio.NewReader(nc)
+	for _, step := range []struct{ send, want string }{
+		{"", "* OK"}, {"a LOGIN " + user + " " + secret, "a OK"}, {"b SELECT INBOX", "b OK"}, {"c IDLE", "+ "},
+	} {
+		if step.send != "" {
+			if _, err := fmt.Fprintf(nc, "%s\r\n", step.send); err != nil {
+				return nil, err
+			}
+		}
+		for line := ""; !strings.HasPrefix(line, step.want); {
+			if line, err = r.ReadString('\n'); err != nil {
+				return nil, fmt.Errorf("%s: %w", step.want, err)
+			}
+			if strings.Contains(line, " NO ") || strings.Contains(line, " BAD ") {
+				return nil, fmt.Errorf("the server says %q", line)
+			}
+		}
+	}
+	return nc, nil
+}
+
+// BenchmarkPush measures how long it takes from handing a message in until an idling
+// client under TLS is told of it, and how much of that is the delivery itself.
+func BenchmarkPush(b *testing.B) {
+	w := newTLSWorld(b)
+	created := w.account(b, "b@example.org")
+	c := w.dial(b)
+	c.startTLS()
+	c.enter(created).ok("SELECT INBOX")
+	c.send("a IDLE")
+	c.line()
+	var delivering time.Duration
+	told := make(chan struct{})
+	go func() {
+		for {
+			line, err := c.r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if exists(strings.TrimSuffix(line, "\r\n")) > 0 {
+				told <- struct{}{}
+			}
+		}
+	}()
+	for i := 0; b.Loop(); i++ {
+		begin := time.Now()
+		if err := w.deliver(b.Context(), "b@example.org", message(fmt.Sprint("m", i))); err != nil {
+			b.Fatal(err)
+		}
+		delivering += time.Since(begin)
+		<-told
+	}
+	b.ReportMetric(float64(delivering.Nanoseconds())/float64(b.N), "deliver-ns/op")
+}
