@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/web"
 )
 
 // demoDomain ends in .test, which is nobody's (RFC 6761, 6.2).
@@ -26,6 +27,7 @@ type demoOptions struct {
 	ready     string
 	unlimited bool
 	cleartext bool
+	signup    bool
 }
 
 func demoCommand(e env) *cobra.Command {
@@ -51,6 +53,7 @@ func demoCommand(e env) *cobra.Command {
 	f.StringVar(&o.ready, "ready", "", "write addresses and accounts to `FILE` as JSON once everything listens")
 	f.BoolVar(&o.unlimited, "unlimited", false, "no rate or connection limits (for measurements)")
 	f.BoolVar(&o.cleartext, "cleartext", false, "switch the encryption gate off (for conformance tools)")
+	f.BoolVar(&o.signup, "signup", false, "a login under a free name makes an account, as Delta Chat expects of a chatmail relay")
 	return cmd
 }
 
@@ -63,6 +66,7 @@ func demo(ctx context.Context, e env, o demoOptions) (err error) {
 	log := newLog(e.stderr, config.Log{Level: "error"})
 	r, err := openRelay(ctx, demoConfig(dir), log, e.getenv, relayOptions{
 		cleartext: o.cleartext, unlimited: o.unlimited, names: []string{"127.0.0.1", "::1"},
+		noFirstLogins: !o.signup,
 	})
 	if err != nil {
 		return err
@@ -138,11 +142,13 @@ func demoDir(given string) (dir string, remove func() error, err error) {
 func demoConfig(dir string) *config.Config {
 	c := config.Default()
 	c.Domain, c.DataDir = demoDomain, dir
-	for _, l := range []*config.Listener{&c.Listen.SMTPS, &c.Listen.Submission, &c.Listen.MX, &c.Listen.IMAPS, &c.Listen.IMAP} {
+	for _, l := range []*config.Listener{&c.Listen.SMTPS, &c.Listen.Submission, &c.Listen.MX, &c.Listen.IMAPS, &c.Listen.IMAP, &c.Listen.HTTPS, &c.Listen.HTTP} {
 		l.Address, l.Network = "127.0.0.1:0", "shared"
 	}
 	c.Quota = config.Quota{} // no bound
+	c.Signup.Policy = string(web.Open)
 	c.Resolve()
+	c.AdminSocket = "" // nobody administers it, and the path could be too long
 	return c
 }
 
@@ -172,7 +178,7 @@ func printServers(w io.Writer, r ready) {
 		{"  SMTP", host, smtps, "TLS", "normal password"},
 		{"  or", host, submission, "STARTTLS", "normal password"},
 	})
-	fmt.Fprintf(w, "\n  trust the certificate authority in %s\n", r.CAFile)
+	fmt.Fprintf(w, "\n  trust the certificate authority in %s\n  more addresses at http://%s/\n", r.CAFile, r.HTTP)
 }
 
 // printUsers prints who can log in. Programs read it from the ready file, so that

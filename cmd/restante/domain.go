@@ -24,7 +24,9 @@ type domain struct {
 // openDomain opens the store of the configuration, and makes it with its relay
 // key at the first start. Only one process can have it open: the error is then
 // sqlstore.ErrLocked.
-func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string) (d domain, err error) {
+//
+// signUp decides whether a first login makes an account; nil refuses all.
+func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, signUp func(mailbox.FirstLogin) error) (d domain, err error) {
 	_, path, err := cfg.StoreTarget()
 	if err != nil {
 		return d, err
@@ -47,6 +49,7 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, geten
 		Store: d.store, Key: seal.NewRelayKey(secret, d.store.ID()), Domain: cfg.Domain, Log: log,
 		DefaultQuota: mailbox.Quota{Bytes: int64(cfg.Quota.Bytes), Messages: int64(cfg.Quota.Messages)},
 		TempDir:      cfg.DataDir,
+		SignUp:       signUp,
 	})
 	if err != nil {
 		d.close()
@@ -89,7 +92,7 @@ func openAccounts(ctx context.Context, configFile string, e env) (accounts, func
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := openDomain(ctx, cfg, newLog(e.stderr, config.Log{Level: "error"}), e.getenv)
+	d, err := openDomain(ctx, cfg, newLog(e.stderr, config.Log{Level: "error"}), e.getenv, nil)
 	if errors.Is(err, sqlstore.ErrLocked) {
 		return remote{cfg.AdminSocket}, func() {}, nil
 	}

@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 // testConfig is a relay on free ports of loopback.
 func testConfig(dir string) string {
 	s := "domain = \"relay.test\"\ndata_dir = '" + dir + "'\n"
-	for _, l := range []string{"smtps", "submission", "mx", "imaps", "imap"} {
+	for _, l := range []string{"smtps", "submission", "mx", "imaps", "imap", "https"} {
 		s += "[listen." + l + "]\naddress = \"127.0.0.1:0\"\nnetwork = \"shared\"\n"
 	}
 	return s

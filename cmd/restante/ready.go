@@ -16,6 +16,7 @@ type ready struct {
 	MX         string         `json:"mx,omitempty"`
 	IMAPS      string         `json:"imaps,omitempty"`
 	IMAP       string         `json:"imap,omitempty"`
+	HTTPS      string         `json:"https,omitempty"`
 	HTTP       string         `json:"http,omitempty"`
 	Domain     string         `json:"domain"`
 	CAFile     string         `json:"ca_file,omitempty"`

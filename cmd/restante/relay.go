@@ -19,6 +19,8 @@ import (
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/imapd"
 	"github.com/restante/restante/mta"
+	"github.com/restante/restante/web"
+	"github.com/restante/restante/web/token"
 )
 
 // relay is everything that serves, wired together. Open it, run it, close it.
@@ -29,15 +31,20 @@ type relay struct {
 	tls   *listen.TLS
 	smtp  *mta.Server
 	imap  *imapd.Server
+	web   *web.Server
 	ports map[string]*listen.Listener // by the names of the configuration
 	admin net.Listener
+	spent *token.Spent // nil unless tokens are taken
 }
 
 // relayOptions is what the demonstration does differently.
 type relayOptions struct {
-	cleartext bool     // no gate
-	unlimited bool     // no limits per network and account
-	names     []string // further names and addresses in the relay's own certificate
+	cleartext bool // no gate
+	unlimited bool // no limits per network and account
+
+	noFirstLogins bool // a login under a free name makes no account
+
+	names []string // further names and addresses in the relay's own certificate
 }
 
 // openRelay opens the store and every port. When it returns, clients can connect;
@@ -49,12 +56,20 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 			r.close()
 		}
 	}()
-	if r.domain, err = openDomain(ctx, cfg, log, getenv); err != nil {
+	signup, err := r.openSignup(o)
+	if err != nil {
+		return nil, err
+	}
+	firstLogin := signup.FirstLogin
+	if o.noFirstLogins {
+		firstLogin = nil
+	}
+	if r.domain, err = openDomain(ctx, cfg, log, getenv, firstLogin); err != nil {
 		return nil, err
 	}
 	r.tls, err = listen.OpenTLS(listen.TLSOptions{
 		CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, Dir: r.tlsDir(),
-		Names: append(listen.LocalNames(cfg.Domain, cfg.Hostname), o.names...), Log: log,
+		Names: append(localNames(cfg), o.names...), Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -65,7 +80,12 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if err := r.listenAll(ctx, o); err != nil {
 		return nil, err
 	}
-	r.admin, err = listenAdmin(cfg.AdminSocket)
+	if err := r.makeWeb(signup); err != nil {
+		return nil, err
+	}
+	if cfg.AdminSocket != "" {
+		r.admin, err = listenAdmin(cfg.AdminSocket)
+	}
 	return r, err
 }
 
@@ -121,7 +141,7 @@ func smtpLimits(l *config.Limits, o relayOptions) mta.Limits {
 
 func imapLimits(l *config.Limits, o relayOptions) imapd.Limits {
 	m := imapd.Limits{
-		Line: int(l.IMAPLineLength), Message: int64(l.MessageSize), PerAccount: l.ConnectionsPerAccount,
+		Line: int(l.IMAPCommandSize), Message: int64(l.MessageSize), PerAccount: l.ConnectionsPerAccount,
 		Logins: l.AuthAttempts, Idle: time.Duration(l.IMAPIdleTimeout), Progress: time.Duration(l.ProgressTimeout), Stop: time.Duration(l.StopTimeout),
 	}
 	if o.unlimited {
@@ -145,6 +165,8 @@ func (r *relay) allPorts() []port {
 		{"mx", l.MX, nil},
 		{"imaps", l.IMAPS, r.tls.Config("imap")},
 		{"imap", l.IMAP, nil},
+		{"https", l.HTTPS, r.tls.Config("http/1.1")},
+		{"http", l.HTTP, nil},
 	}
 }
 
@@ -187,12 +209,14 @@ func (r *relay) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	serve := map[string]func(context.Context, net.Listener) error{
 		"smtps": r.smtp.ServeSubmission, "submission": r.smtp.ServeSubmission, "mx": r.smtp.ServeMX,
-		"imaps": r.imap.Serve, "imap": r.imap.Serve,
+		"imaps": r.imap.Serve, "imap": r.imap.Serve, "https": r.web.Serve, "http": r.web.Serve,
 	}
 	for name, ln := range r.ports {
 		group.Go(func() error { return serve[name](ctx, ln) })
 	}
-	group.Go(func() error { return serveAdmin(ctx, r.admin, direct{r.service, r.cfg.Domain}) })
+	if r.admin != nil {
+		group.Go(func() error { return serveAdmin(ctx, r.admin, direct{r.service, r.cfg.Domain}) })
+	}
 	group.Go(func() error { return r.tls.Run(ctx) })
 	group.Go(func() error { r.reloadOnSignal(ctx); return nil })
 	return group.Wait()
@@ -225,6 +249,9 @@ func (r *relay) close() error {
 	if r.admin != nil {
 		r.admin.Close() // also removes the socket file
 	}
+	if r.spent != nil {
+		r.spent.Close()
+	}
 	return r.domain.close()
 }
 
@@ -239,6 +266,7 @@ func (r *relay) ready() ready {
 	}
 	return ready{
 		SMTPS: at("smtps"), Submission: at("submission"), MX: at("mx"), IMAPS: at("imaps"), IMAP: at("imap"),
+		HTTPS: at("https"), HTTP: at("http"),
 		Domain: r.cfg.Domain, CAFile: r.caFile(), PID: os.Getpid(),
 	}
 }

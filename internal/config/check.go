@@ -29,6 +29,7 @@ func (c *Config) faults() []Fault {
 	c.checkListen(k)
 	c.checkLimits(k)
 	k.word("policy.encryption", c.Policy.Encryption, "required")
+	k.word("signup.policy", c.Signup.Policy, "open", "token", "closed")
 	k.word("policy.append", c.Policy.Append, "encrypted", "any")
 	k.word("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.word("log.format", c.Log.Format, "text", "json")
@@ -127,6 +128,10 @@ func (c *Config) checkFiles(k *checker) {
 	if c.TLS.KeyFile == "" && c.TLS.CertFile != "" {
 		k.fault("tls.key_file", "write the key that belongs to cert_file, or leave out both")
 	}
+	k.absolute("signup.token_keys", c.Signup.TokenKeys)
+	if c.Signup.Policy == "token" && c.Signup.TokenKeys == "" {
+		k.fault("signup.token_keys", `policy = "token" needs the keys that tokens are signed with; write the path of their file`)
+	}
 	k.absolute("store_password_file", c.StorePasswordFile)
 	c.checkStore(k)
 }
@@ -173,6 +178,8 @@ func (c *Config) listeners() []namedListener {
 		{"listen.mx", c.Listen.MX},
 		{"listen.imaps", c.Listen.IMAPS},
 		{"listen.imap", c.Listen.IMAP},
+		{"listen.https", c.Listen.HTTPS},
+		{"listen.http", c.Listen.HTTP},
 	}
 }
 
@@ -199,6 +206,9 @@ func (c *Config) checkListen(k *checker) {
 			k.fault(l.key+".address", "%s has the same address; write another one", other)
 		}
 		taken[l.Address] = l.key
+	}
+	if c.Listen.HTTP.Address != "" && c.Listen.HTTP.Network == "ip" {
+		k.fault("listen.http.network", `without TLS passwords would cross the network in clear; write "shared" behind an onion service, "proxy" behind a proxy, or use listen.https`)
 	}
 	if len(taken) == 0 {
 		k.fault("listen", "all ports are off; give one of them an address")
@@ -233,8 +243,7 @@ func (c *Config) checkLimits(k *checker) {
 	between(k, "limits.message_size", l.MessageSize, 64<<10, 1<<30)
 	between(k, "limits.recipients", l.Recipients, 1, 10000)
 	between(k, "limits.smtp_line_length", l.SMTPLineLength, 1000, 1<<20)
-	between(k, "limits.imap_line_length", l.IMAPLineLength, 8<<10, 16<<20)
-	between(k, "limits.imap_literal_size", l.IMAPLiteralSize, 4<<10, 16<<20)
+	between(k, "limits.imap_command_size", l.IMAPCommandSize, 8<<10, 16<<20)
 	between(k, "limits.command_rate", l.CommandRate, 1, 1000000)
 	between(k, "limits.connections", l.Connections, 1, 10000000)
 	between(k, "limits.connections_per_network", l.ConnectionsPerNetwork, 1, 10000000)

@@ -74,6 +74,9 @@ type Config struct {
 	// What mail the relay takes.
 	Policy Policy `toml:"policy"`
 
+	// Who can get an address.
+	Signup Signup `toml:"signup"`
+
 	// How much an account may keep.
 	Quota Quota `toml:"quota"`
 
@@ -97,6 +100,14 @@ type Listen struct {
 
 	// IMAP with STARTTLS.
 	IMAP Listener `toml:"imap"`
+
+	// The pages on which people get an address and look after it, and what mail
+	// programs ask for to set themselves up.
+	HTTPS Listener `toml:"https"`
+
+	// The same without TLS, behind an onion service or a proxy that has it. Off
+	// unless it has an address, and then network must be "shared" or "proxy".
+	HTTP Listener `toml:"http"`
 }
 
 // A Listener is one port.
@@ -128,13 +139,9 @@ type Limits struct {
 	// The longest line in SMTP, commands and message text alike.
 	SMTPLineLength Size `toml:"smtp_line_length"`
 
-	// The longest command line in IMAP, without its literals. Clients name many
-	// messages in one line.
-	IMAPLineLength Size `toml:"imap_line_length"`
-
-	// The largest literal of an IMAP command other than APPEND, such as a
-	// mailbox name or a search text.
-	IMAPLiteralSize Size `toml:"imap_literal_size"`
+	// The largest IMAP command, its lines and literals together, but for the
+	// message of an APPEND. Clients name many messages in one line.
+	IMAPCommandSize Size `toml:"imap_command_size"`
 
 	// How many commands a second one connection can give, on average. A faster
 	// client is slowed down, not refused.
@@ -181,6 +188,17 @@ type Policy struct {
 	// the rule of encryption; "any" lets them keep plain drafts and old mail,
 	// which the relay then sees once, before it seals it.
 	Append string `toml:"append"`
+}
+
+// Signup says who can get an address without the operator.
+type Signup struct {
+	// "open": everybody, on the page, at /new, and by logging in under a name that
+	// is free. "token": whoever has a token that the operator gave out. "closed":
+	// nobody.
+	Policy string `toml:"policy"`
+
+	// The file with the public keys, in PEM, that tokens are signed with.
+	TokenKeys string `toml:"token_keys"`
 }
 
 // Quota is what an account may keep.

@@ -26,7 +26,7 @@ func TestParse(t *testing.T) {
 		address = ""
 		[limits]
 		message_size = 1000000
-		imap_line_length = "128kb"
+		imap_command_size = "128kb"
 		imap_idle_timeout = "1h"
 		[policy]
 		append = "any"
@@ -41,7 +41,7 @@ func TestParse(t *testing.T) {
 	want.Listen.IMAPS = Listener{Address: "[::1]:9993", Network: "proxy", TrustedProxies: []netip.Prefix{
 		netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}}
 	want.Listen.IMAP.Address = ""
-	want.Limits.MessageSize, want.Limits.IMAPLineLength = 1000000, 128<<10
+	want.Limits.MessageSize, want.Limits.IMAPCommandSize = 1000000, 128<<10
 	want.Limits.IMAPIdleTimeout = Duration(3600e9)
 	want.Policy.Append = "any"
 	if diff := cmp.Diff(want, got, equal); diff != "" {
@@ -100,7 +100,9 @@ func TestFaults(t *testing.T) {
 		{"proxies no list", domain + "[listen.mx]\nnetwork = 'proxy'\ntrusted_proxies = '10.0.0.1'", "listen.mx.trusted_proxies", "write a list"},
 		{"proxy by name", domain + "[listen.mx]\nnetwork = 'proxy'\ntrusted_proxies = ['haproxy']", "listen.mx.trusted_proxies", "no IP address"},
 		{"proxy prefix with host bits", domain + "[listen.mx]\nnetwork = 'proxy'\ntrusted_proxies = ['10.0.0.1/8']", "listen.mx.trusted_proxies", "no IP address"},
-		{"all off", domain + "[listen]\nsmtps.address=''\nsubmission.address=''\nmx.address=''\nimaps.address=''\nimap.address=''", "listen", "all ports are off"},
+		{"all off", domain + "[listen]\nsmtps.address=''\nsubmission.address=''\nmx.address=''\nimaps.address=''\nimap.address=''\nhttps.address=''", "listen", "all ports are off"},
+		{"passwords in clear", domain + "[listen.http]\naddress = ':80'", "listen.http.network", "in clear"},
+		{"tokens without keys", domain + "[signup]\npolicy = 'token'", "signup.token_keys", "needs the keys"},
 		{"certificate alone", domain + "[tls]\ncert_file = '/c.pem'", "tls.key_file", "belongs to cert_file"},
 		{"key alone", domain + "[tls]\nkey_file = '/k.pem'", "tls.cert_file", "belongs to key_file"},
 		{"relative certificate", domain + "[tls]\ncert_file = 'c.pem'\nkey_file = '/k.pem'", "tls.cert_file", "begins with /"},

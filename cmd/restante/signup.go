@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/internal/listen"
+	"github.com/restante/restante/web"
+	"github.com/restante/restante/web/token"
+)
+
+// spentTokensFile remembers which sign-up tokens were used, as hashes that lead to
+// no account.
+const spentTokensFile = "spent-tokens"
+
+// openSignup makes what decides who may get an address.
+func (r *relay) openSignup(o relayOptions) (*web.Signup, error) {
+	opts := web.SignupOptions{Domain: r.cfg.Domain, Policy: web.Policy(r.cfg.Signup.Policy)}
+	if o.unlimited {
+		free := web.Rate{Every: 0, Burst: 1}
+		opts.Limits = web.SignupLimits{Wait: free, NetworkWait: free, Free: free, NetworkFree: free}
+	}
+	if r.cfg.Signup.TokenKeys == "" {
+		return web.NewSignup(opts)
+	}
+	b, err := os.ReadFile(r.cfg.Signup.TokenKeys)
+	if err != nil {
+		return nil, fmt.Errorf("signup.token_keys: %w", err)
+	}
+	if opts.TokenKeys, err = token.ParsePublic(b); err != nil {
+		return nil, fmt.Errorf("signup.token_keys: %w", err)
+	}
+	if err := os.MkdirAll(r.cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	spent, err := token.OpenSpent(filepath.Join(r.cfg.DataDir, spentTokensFile))
+	if err != nil {
+		return nil, err
+	}
+	r.spent, opts.Spent = spent, spent
+	return web.NewSignup(opts)
+}
+
+// makeWeb makes the pages. It needs the ports that were opened, because it tells
+// mail programs of them.
+func (r *relay) makeWeb(signup *web.Signup) (err error) {
+	r.web, err = web.New(web.Options{
+		Service: r.service, Signup: signup, Domain: r.cfg.Domain, Hostname: r.cfg.Hostname, CA: r.tls.CA(), Peer: peerOf, Log: r.log,
+		Ports: web.Ports{IMAPS: r.portOf("imaps"), IMAP: r.portOf("imap"), SMTPS: r.portOf("smtps"), Submission: r.portOf("submission")},
+	})
+	return err
+}
+
+// portOf returns the port of a listener, 0 if it is off.
+func (r *relay) portOf(name string) int {
+	ln := r.ports[name]
+	if ln == nil {
+		return 0
+	}
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// localNames are the names in a certificate of the relay's own authority: where
+// clients connect, and where they look for settings and keys.
+func localNames(cfg *config.Config) []string {
+	names := listen.LocalNames(cfg.Domain, cfg.Hostname)
+	for _, prefix := range []string{"autoconfig.", "autodiscover.", "openpgpkey."} {
+		names = append(names, prefix+cfg.Domain)
+	}
+	return names
+}
