@@ -2,7 +2,6 @@ package mailbox
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -56,9 +55,10 @@ func (s *Service) CreateAccount(ctx context.Context, a addr.Address, o NewAccoun
 	if err != nil {
 		return Created{}, err
 	}
+	key := AccountKey{Public: root.PrivateKey().PublicKey().Bytes(), Generation: 1}
 	err = s.store.CreateAccount(ctx, NewAccount{
-		ID: id, Key: AccountKey{Public: root.PrivateKey().PublicKey().Bytes(), Generation: 1}, Quota: quota,
-		Address: s.directoryEntry(id, a), Credentials: credentials,
+		ID: id, Key: key, Quota: quota,
+		Address: s.directoryEntry(id, key, a), Credentials: credentials,
 		Inbox: boxes[0], Mailboxes: boxes[1:], Created: DayOf(s.now()),
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *Service) find(ctx context.Context, ref string) (Account, error) {
 	if a, err := s.userAddress(ref); err == nil {
 		row, err := s.store.Lookup(ctx, s.key.AddressMAC(a.Key()))
 		if !errors.Is(err, ErrNoAccount) {
-			return row, err
+			return row, err // even if its entry does not hold: the operator may have come to mend it
 		}
 	}
 	id, err := ParseAccountID(ref)
@@ -168,41 +168,6 @@ func (s *Service) userAddress(user string) (addr.Address, error) {
 func (s *Service) info(ctx context.Context, a Account) (AccountInfo, error) {
 	addresses, err := s.addresses(ctx, a.ID)
 	return AccountInfo{Account: a, Addresses: addresses}, err
-}
-
-func (s *Service) addresses(ctx context.Context, id AccountID) ([]addr.Address, error) {
-	rows, err := s.store.Addresses(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("list addresses: %w", err)
-	}
-	list := make([]addr.Address, 0, len(rows))
-	for _, row := range rows {
-		a, err := s.openEntry(id, row)
-		if err != nil {
-			return nil, fmt.Errorf("%w: directory entry %x of account %s: %w", ErrCorrupt, row.MAC, id, err)
-		}
-		list = append(list, a)
-	}
-	return list, nil
-}
-
-// A directory entry holds, inside its seal, the account's number (big-endian) and
-// the address: enough to make the directory anew under another relay key.
-func (s *Service) directoryEntry(id AccountID, a addr.Address) Address {
-	mac := s.key.AddressMAC(a.Key())
-	content := append(binary.BigEndian.AppendUint64(nil, uint64(id)), a.String()...)
-	return Address{MAC: mac, Entry: s.key.Seal(seal.Directory, mac[:], content)}
-}
-
-func (s *Service) openEntry(id AccountID, row Address) (addr.Address, error) {
-	content, err := s.key.Open(seal.Directory, row.MAC[:], row.Entry)
-	if err != nil {
-		return addr.Address{}, err
-	}
-	if len(content) < 8 || AccountID(binary.BigEndian.Uint64(content)) != id {
-		return addr.Address{}, errors.New("it belongs to another account")
-	}
-	return addr.Parse(string(content[8:]))
 }
 
 func (s *Service) owner(id AccountID, generation uint32) seal.Owner {

@@ -44,6 +44,9 @@ func (own *owner) sealAppend(ctx context.Context, row *Account, mbox MailboxID, 
 	if m.Date.IsZero() {
 		m.Date = own.svc.now()
 	}
+	if err := own.checkKey(row); err != nil {
+		return Delivery{}, err
+	}
 	d, err := own.svc.seal(ctx, row, mbox, m.Message, m.Date)
 	d.Flags = m.Flags
 	return d, err

@@ -24,7 +24,7 @@ func (s *Service) Recipient(ctx context.Context, a addr.Address, size int64) (Re
 	if s.closed() {
 		return Recipient{}, ErrClosed
 	}
-	row, err := s.store.Lookup(ctx, s.key.AddressMAC(a.Key()))
+	row, err := s.byAddress(ctx, s.key.AddressMAC(a.Key()))
 	if err != nil {
 		return Recipient{}, fmt.Errorf("look up recipient: %w", err)
 	}
@@ -64,7 +64,7 @@ func (s *Service) Deliver(ctx context.Context, from addr.Address, to []Recipient
 	var ds []Delivery
 	for _, r := range onePerAccount(to) {
 		id := s.key.DeliveryID(from.Key(), r.Address.Key(), content.messageID, content.digest)
-		d, err := s.sealDelivery(ctx, r.Account, m)
+		d, err := s.sealDelivery(ctx, r, m)
 		if err != nil {
 			discard(ds)
 			return err
@@ -78,9 +78,12 @@ func (s *Service) Deliver(ctx context.Context, from addr.Address, to []Recipient
 	return nil
 }
 
-// sealDelivery seals m to the INBOX of an account, as it is now.
-func (s *Service) sealDelivery(ctx context.Context, id AccountID, m *Spooled) (Delivery, error) {
-	row, err := s.store.Account(ctx, id)
+// sealDelivery seals m to the INBOX of a recipient's account, as it is now.
+func (s *Service) sealDelivery(ctx context.Context, r Recipient, m *Spooled) (Delivery, error) {
+	row, err := s.byAddress(ctx, s.key.AddressMAC(r.Address.Key()))
+	if err == nil && row.ID != r.Account {
+		err = ErrNoAccount // the address has changed hands since RCPT
+	}
 	if err != nil {
 		return Delivery{}, fmt.Errorf("look up recipient: %w", err)
 	}

@@ -122,8 +122,12 @@ func (s *Service) ResetAccount(ctx context.Context, id AccountID, password strin
 	for _, o := range old {
 		drop = append(drop, o.ID)
 	}
-	key := &AccountKey{Public: root.PrivateKey().PublicKey().Bytes(), Generation: generation}
-	if err := s.store.ReplaceCredentials(ctx, id, drop, add, key); err != nil {
+	key := AccountKey{Public: root.PrivateKey().PublicKey().Bytes(), Generation: generation}
+	change, addresses, err := s.newEntries(ctx, id, key)
+	if err != nil {
+		return Created{}, 0, fmt.Errorf("reset account: %w", err)
+	}
+	if err := s.store.ReplaceCredentials(ctx, id, drop, add, change); err != nil {
 		return Created{}, 0, fmt.Errorf("reset account: %w", err)
 	}
 	if err := s.recheck(ctx, id); err != nil {
@@ -132,11 +136,7 @@ func (s *Service) ResetAccount(ctx context.Context, id AccountID, password strin
 	if err := s.clearOut(ctx, id, root.Keys(s.owner(id, generation))); err != nil {
 		return Created{}, 0, fmt.Errorf("reset account: %w", err)
 	}
-	c.Account = id
-	// An address that can't be read is no reason to keep the new secret back.
-	if addresses, err := s.addresses(ctx, id); err == nil && len(addresses) > 0 {
-		c.Address = addresses[0]
-	}
+	c.Account, c.Address = id, addresses[0] // every account has one
 	return c, row.Used.Messages, nil
 }
 

@@ -42,12 +42,19 @@ type Account struct {
 	Used    Quota // what it keeps now
 	Change  Change
 	Created Day
+	Entry   []byte // Address.Entry of the address that Lookup was asked for, else nil
 }
 
 // Address is one address of an account.
 type Address struct {
 	MAC   seal.AddressMAC
-	Entry []byte // address and account, sealed under the relay key
+	Entry []byte // address, account and its key, sealed under the relay key
+}
+
+// KeyChange gives an account another key.
+type KeyChange struct {
+	AccountKey
+	Addresses []Address // all that the account has, with entries for the new key
 }
 
 // NewAccount is what CreateAccount needs.

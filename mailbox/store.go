@@ -53,7 +53,8 @@ type AccountStore interface {
 	// Accounts calls f for each account, in order of id, in several reads.
 	Accounts(ctx context.Context, f func(Account) error) error
 
-	// Lookup finds the account of an address by its MAC, or ErrNoAccount.
+	// Lookup finds the account of an address by its MAC, or ErrNoAccount. It
+	// returns the address's Entry with it.
 	Lookup(ctx context.Context, mac seal.AddressMAC) (Account, error)
 
 	// Addresses lists the addresses of an account, oldest first.
@@ -69,11 +70,12 @@ type AccountStore interface {
 	Credentials(ctx context.Context, id AccountID) ([]Credential, error)
 
 	// ReplaceCredentials removes the credentials in drop and adds those in
-	// add, at once. When keys is not nil it also replaces the account's key
-	// (a new generation): what is sealed to the old one stays as it is. It
-	// returns ErrGone if one in drop is no longer there, or keys is not the next
-	// generation: somebody else was faster.
-	ReplaceCredentials(ctx context.Context, id AccountID, drop []CredentialID, add []Credential, keys *AccountKey) error
+	// add, at once. When key is not nil it also replaces the account's key
+	// (a new generation), and the entries of its addresses, which name the key:
+	// what is sealed to the old one stays as it is. It returns ErrGone if one in
+	// drop is no longer there, key is not the next generation, or its addresses
+	// are not those of the account: somebody else was faster.
+	ReplaceCredentials(ctx context.Context, id AccountID, drop []CredentialID, add []Credential, key *KeyChange) error
 }
 
 // MailboxStore keeps the mailbox tree, subscriptions and keyword dictionary of

@@ -77,7 +77,7 @@ const (
 	queryAccounts = `SELECT ` + accountColumns + `
 		FROM account JOIN account_key USING (account_id) WHERE account.account_id > $1
 		ORDER BY account.account_id LIMIT $2`
-	queryLookup = `SELECT ` + accountColumns + `
+	queryLookup = `SELECT ` + accountColumns + `, entry_ct
 		FROM address JOIN account ON account.account_id = address.account_id
 		JOIN account_key ON account_key.account_id = address.account_id WHERE addr_mac = $1`
 )
@@ -91,18 +91,20 @@ func scanAccount(a *mailbox.Account) []any {
 
 // Account implements mailbox.Store.
 func (s *Store) Account(ctx context.Context, id mailbox.AccountID) (mailbox.Account, error) {
-	return s.findAccount(ctx, queryAccount, int64(id))
+	var a mailbox.Account
+	return s.findAccount(ctx, &a, scanAccount(&a), queryAccount, int64(id))
 }
 
 // Lookup implements mailbox.Store.
 func (s *Store) Lookup(ctx context.Context, mac seal.AddressMAC) (mailbox.Account, error) {
-	return s.findAccount(ctx, queryLookup, mac[:])
+	var a mailbox.Account
+	return s.findAccount(ctx, &a, append(scanAccount(&a), &a.Entry), queryLookup, mac[:])
 }
 
-func (s *Store) findAccount(ctx context.Context, query string, key any) (mailbox.Account, error) {
-	var a mailbox.Account
+// findAccount runs a query for one account, which it scans into dest and so into a.
+func (s *Store) findAccount(ctx context.Context, a *mailbox.Account, dest []any, query string, key any) (mailbox.Account, error) {
 	err := s.readOne(ctx, "find account", func(q querier) error {
-		found, err := q.one(query, scanAccount(&a), key)
+		found, err := q.one(query, dest, key)
 		if err == nil && !found {
 			return mailbox.ErrNoAccount
 		}
@@ -111,7 +113,7 @@ func (s *Store) findAccount(ctx context.Context, query string, key any) (mailbox
 	if err != nil {
 		return mailbox.Account{}, err
 	}
-	return a, nil
+	return *a, nil
 }
 
 // accountsPerRead bounds what Accounts holds at a time.

@@ -15,6 +15,8 @@ const (
 	queryDropCredential = `DELETE FROM credential WHERE account_id = $1 AND credential_id = $2`
 	queryReplaceKey     = `UPDATE account_key SET generation = $1, public = $2
 		WHERE account_id = $3 AND generation = $1 - 1`
+	queryCountAddresses = `SELECT count(*) FROM address WHERE account_id = $1`
+	queryReplaceEntry   = `UPDATE address SET entry_ct = $1 WHERE addr_mac = $2 AND account_id = $3`
 )
 
 // Credentials implements mailbox.Store.
@@ -32,7 +34,7 @@ func (s *Store) Credentials(ctx context.Context, id mailbox.AccountID) ([]mailbo
 }
 
 // ReplaceCredentials implements mailbox.Store.
-func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, drop []mailbox.CredentialID, add []mailbox.Credential, key *mailbox.AccountKey) error {
+func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, drop []mailbox.CredentialID, add []mailbox.Credential, key *mailbox.KeyChange) error {
 	return s.write(ctx, "replace credentials", func(t *tx) error {
 		if err := t.touch(id); err != nil {
 			return err
@@ -50,8 +52,29 @@ func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, dr
 		if key == nil {
 			return nil
 		}
-		return changed(mailbox.ErrGone)(t.exec(queryReplaceKey, int64(key.Generation), notNull(key.Public), int64(id)))
+		return t.replaceKey(id, key)
 	}, id)
+}
+
+// replaceKey replaces an account's key and the entries of all its addresses.
+func (t *tx) replaceKey(id mailbox.AccountID, key *mailbox.KeyChange) error {
+	err := changed(mailbox.ErrGone)(t.exec(queryReplaceKey, int64(key.Generation), notNull(key.Public), int64(id)))
+	if err != nil {
+		return err
+	}
+	var addresses int
+	if _, err := t.one(queryCountAddresses, []any{num(&addresses)}, int64(id)); err != nil {
+		return err
+	}
+	if addresses != len(key.Addresses) {
+		return mailbox.ErrGone
+	}
+	for _, a := range key.Addresses {
+		if err := changed(mailbox.ErrGone)(t.exec(queryReplaceEntry, notNull(a.Entry), a.MAC[:], int64(id))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) addCredential(id mailbox.AccountID, c mailbox.Credential) error {

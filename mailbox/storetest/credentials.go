@@ -90,14 +90,32 @@ func credentialsNewKey(e *env) {
 	secret, recovery := e.withCredentials()
 	next := credential(12, mailbox.MainSecret)
 	add := []mailbox.Credential{next}
-	for _, generation := range []uint32{0, 1, 3} {
-		key := &mailbox.AccountKey{Public: []byte("new"), Generation: generation}
-		err := e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID}, add, key)
-		e.wantErr(err, mailbox.ErrGone)
+	before := e.lookUp(alice)
+	entry := mailbox.Address{MAC: addressOf(alice).MAC, Entry: []byte("names the new key")}
+	key := func(generation uint32, addresses ...mailbox.Address) *mailbox.KeyChange {
+		return &mailbox.KeyChange{AccountKey: mailbox.AccountKey{Public: []byte("new"), Generation: generation}, Addresses: addresses}
+	}
+	for name, k := range map[string]*mailbox.KeyChange{
+		"generation 0": key(0, entry), "the same generation": key(1, entry), "a generation left out": key(3, entry),
+		"no address": key(2), "another's address": key(2, addressOf(bob)), "an address too many": key(2, entry, addressOf(bob)),
+	} {
+		e.Log(name)
+		e.wantErr(e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID}, add, k), mailbox.ErrGone)
 	}
 	e.wantCredentials(secret, recovery)
-	key := mailbox.AccountKey{Public: []byte("new"), Generation: 2}
-	e.must(e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID, recovery.ID}, add, &key))
+	equal(e, "account", e.lookUp(alice), before)
+
+	second := key(2, entry)
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{secret.ID, recovery.ID}, add, second))
 	e.wantCredentials(next)
-	equal(e, "key", e.getAccount(alice).Key, key)
+	equal(e, "key", e.getAccount(alice).Key, second.AccountKey)
+	equal(e, "entry", e.lookUp(alice).Entry, entry.Entry)
+}
+
+// lookUp finds an account by its address.
+func (e *env) lookUp(id mailbox.AccountID) mailbox.Account {
+	e.Helper()
+	a, err := e.s.Lookup(e.ctx, addressOf(id).MAC)
+	e.must(err)
+	return a
 }
