@@ -59,7 +59,7 @@ type Options struct {
 // Limits bounds what a connection can take. Each zero field is its default.
 type Limits struct {
 	Line        int           // bytes of a command without streamed literals, logged in; 1 MiB
-	LineBefore  int           // the same before login; 8 KiB
+	LineBefore  int           // the same before login; 40 KiB, for ID at its largest
 	Message     int64         // of APPEND, told as APPENDLIMIT; 31,457,280
 	PerAccount  int           // connections of one account; 200
 	Logins      int           // failed logins of a connection; 5
@@ -73,7 +73,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.Line, 1<<20)
-	orDefault(&l.LineBefore, 8<<10)
+	orDefault(&l.LineBefore, 40<<10)
 	orDefault(&l.Message, 31_457_280)
 	orDefault(&l.PerAccount, 200)
 	orDefault(&l.Logins, 5)

@@ -61,7 +61,7 @@ func (c *conn) list(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
-	return c.writeList(&l, growTree(folders, l.meets))
+	return c.writeList(&l, growTree(folders, l.meets, l.matches))
 }
 
 // writeRoot answers LIST "" "", which asks for the delimiter.
@@ -177,7 +177,9 @@ func (l *listing) wants(n *node) bool {
 	if l.selection == 0 {
 		return n.ID != 0 || n.children
 	}
-	return l.meets(&n.Folder) || l.recursive && n.below
+	// A level that is not what was asked for is listed for the sake of those below
+	// it, unless these are all listed themselves (RFC 9051, 6.3.9.6).
+	return l.meets(&n.Folder) || l.recursive && n.hidden
 }
 
 func (c *conn) writeList(l *listing, tree []*node) error {
@@ -215,8 +217,10 @@ func (l *listing) attributes(n *node) []imap.Flag {
 		attributes[0] = `\HasChildren`
 	}
 	if n.ID == 0 {
-		// Clients of before RFC 5258 know the second alone.
-		attributes = append(attributes, `\NonExistent`, `\Noselect`)
+		attributes = append(attributes, `\NonExistent`)
+	}
+	if n.ID == 0 && !l.extended {
+		attributes = append(attributes, `\Noselect`) // the one that old clients know
 	}
 	if l.subscribed && n.Subscribed {
 		attributes = append(attributes, `\Subscribed`)
@@ -258,14 +262,12 @@ func (c *conn) lsub(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
-	levels := strings.Contains(l.patterns[0], "%")
-	for _, n := range growTree(folders, l.meets) {
+	for _, n := range growTree(folders, l.meets, l.matches) {
 		switch {
 		case !l.matches(n.Name):
 		case n.Subscribed:
 			c.writeSubscription(n.Name, nil)
-		case n.below && levels:
-			// There is a subscription below it that "%" does not reach.
+		case n.hidden: // there is a subscription below it that "%" does not reach
 			c.writeSubscription(n.Name, []imap.Flag{`\Noselect`})
 		}
 	}

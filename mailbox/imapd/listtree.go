@@ -13,13 +13,15 @@ import (
 type node struct {
 	mailbox.Folder      // ID is 0 if there is no such mailbox
 	children       bool // there are mailboxes below it
-	below          bool // some name below it is what was asked for
+	below          bool // some name below it is among those looked for
+	hidden         bool // and one of them is not listed itself
 	place          int  // in the order of the folders, of itself or the first below it
 }
 
 // growTree adds the levels above the folders, which need not exist, each before
-// what is below it. asked says which folders are looked for.
-func growTree(folders []mailbox.Folder, asked func(*mailbox.Folder) bool) []*node {
+// what is below it. meets says which folders are looked for, and matches which names
+// are listed if they are.
+func growTree(folders []mailbox.Folder, meets func(*mailbox.Folder) bool, matches func(string) bool) []*node {
 	nodes := make([]*node, 0, len(folders))
 	byName := make(map[string]*node, len(folders))
 	add := func(f mailbox.Folder, place int) *node {
@@ -33,7 +35,8 @@ func growTree(folders []mailbox.Folder, asked func(*mailbox.Folder) bool) []*nod
 	}
 	for i := range folders {
 		f := &folders[i]
-		looked := asked(f)
+		looked := meets(f)
+		hidden := looked && !matches(f.Name)
 		for parent := range parents(f.Name) {
 			n := byName[parent]
 			if n == nil {
@@ -41,6 +44,7 @@ func growTree(folders []mailbox.Folder, asked func(*mailbox.Folder) bool) []*nod
 			}
 			n.children = n.children || f.ID != 0
 			n.below = n.below || looked
+			n.hidden = n.hidden || hidden
 		}
 	}
 	slices.SortFunc(nodes, func(a, b *node) int {

@@ -20,20 +20,29 @@ func TestGrowTree(t *testing.T) {
 		{Name: "INBOX/e", ID: 3},
 	}
 	type line struct {
-		Name            string
-		Children, Below bool
+		Name                    string
+		Children, Below, Hidden bool
 	}
 	var got []line
-	for _, n := range growTree(folders, func(f *mailbox.Folder) bool { return f.Subscribed }) {
-		got = append(got, line{n.Name, n.children, n.below})
+	for _, n := range growTree(folders, subscribed, inC) {
+		got = append(got, line{n.Name, n.children, n.below, n.hidden})
 	}
 	want := []line{
-		{"INBOX", true, false}, {"a", true, true}, {"a/b", true, true}, {"a/b/c", false, false}, {"a/d", false, false}, {"INBOX/e", false, false},
+		{Name: "INBOX", Children: true},
+		{Name: "a", Children: true, Below: true, Hidden: true},
+		{Name: "a/b", Children: true, Below: true},
+		{Name: "a/b/c"},
+		{Name: "a/d"},
+		{Name: "INBOX/e"},
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Error(diff)
 	}
 }
+
+func subscribed(f *mailbox.Folder) bool { return f.Subscribed }
+
+func inC(name string) bool { return strings.HasSuffix(name, "c") }
 
 // Every level has a node, in an order in which parents come first, and knows what
 // is below it.
@@ -43,7 +52,7 @@ func TestGrowTreeOfRandomNames(t *testing.T) {
 	for range 200 {
 		folders := randomFolders(r)
 		place := map[string]int{}
-		tree := growTree(folders, func(f *mailbox.Folder) bool { return f.Subscribed })
+		tree := growTree(folders, subscribed, inC)
 		for i, n := range tree {
 			if _, twice := place[n.Name]; twice {
 				t.Fatalf("%q is there twice", n.Name)
@@ -51,14 +60,16 @@ func TestGrowTreeOfRandomNames(t *testing.T) {
 			place[n.Name] = i
 		}
 		for _, n := range tree {
-			var children, below bool
+			var children, below, hidden bool
 			for _, f := range folders {
 				inside := strings.HasPrefix(f.Name, n.Name+"/")
 				children = children || inside && f.ID != 0
 				below = below || inside && f.Subscribed
+				hidden = hidden || inside && f.Subscribed && !inC(f.Name)
 			}
-			if n.children != children || n.below != below {
-				t.Fatalf("%q of %v: children %v, below %v; want %v, %v", n.Name, folders, n.children, n.below, children, below)
+			if n.children != children || n.below != below || n.hidden != hidden {
+				t.Fatalf("%q of %v: children %v, below %v, hidden %v; want %v, %v, %v",
+					n.Name, folders, n.children, n.below, n.hidden, children, below, hidden)
 			}
 			for parent := range parents(n.Name) {
 				if at, ok := place[parent]; !ok || at > place[n.Name] {

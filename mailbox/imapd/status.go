@@ -88,11 +88,14 @@ func (c *conn) statusOf(err error) *statusError {
 	var own *statusError
 	var syntax *wire.SyntaxError
 	var limit *wire.LimitError
+	var name *wire.NameError
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &syntax):
 		return &statusError{typ: imap.StatusResponseTypeBad, text: "Expected " + syntax.Want}
+	case errors.As(err, &name):
+		return &statusError{typ: imap.StatusResponseTypeNo, code: imap.ResponseCodeCannot, text: "A mailbox can't have this name: it is " + name.Error()}
 	case errors.As(err, &limit):
 		return &statusError{typ: imap.StatusResponseTypeBad, text: fmt.Sprintf("More than %d %s", limit.Max, limit.What)}
 	case errors.Is(err, mailbox.ErrRefused):

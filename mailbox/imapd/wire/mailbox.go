@@ -7,32 +7,32 @@ const inbox = "INBOX"
 
 // Mailbox reads a mailbox name and returns it in UTF-8, INBOX always in upper
 // case. A name in bad modified UTF-7, in bad UTF-8 or with control characters
-// is a syntax error.
+// is a *NameError.
 func (d *Decoder) Mailbox() string {
-	return d.mailbox(charAtomic, "a mailbox name")
-}
-
-// Pattern reads a mailbox name with wildcards, as of LIST, and returns it in
-// UTF-8. It may be empty.
-func (d *Decoder) Pattern() string {
-	return d.mailbox(charList, "a mailbox pattern")
-}
-
-func (d *Decoder) mailbox(set uint8, want string) string {
-	at := d.pos
-	raw := d.astring(set, want)
+	raw := d.astring(charAtomic, "a mailbox name")
 	if d.err != nil {
 		return ""
 	}
 	name, ok := d.decodeName(raw)
 	if !ok || !ValidMailbox(name) {
-		d.setErr(&SyntaxError{Want: want + " in valid " + d.nameEncoding(), At: at})
+		d.setErr(&NameError{Encoding: d.nameEncoding()})
 		return ""
 	}
 	if equalFold(name, inbox) {
 		return inbox
 	}
 	return name
+}
+
+// Pattern reads a mailbox name with wildcards, as of LIST, and returns it in
+// UTF-8. It may be empty. One in a bad encoding is returned as it came: that it
+// matches nothing is no fault of the command.
+func (d *Decoder) Pattern() string {
+	raw := d.astring(charList, "a mailbox pattern")
+	if name, ok := d.decodeName(raw); ok {
+		return name
+	}
+	return string(raw)
 }
 
 func (d *Decoder) decodeName(raw []byte) (string, bool) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,10 @@ func TestMailbox(t *testing.T) {
 			t.Errorf("%q = %q, %v; want an error", in, got, d.Err())
 		}
 	}
+	d := decode(t, "&'*\r\n", Options{})
+	if got := d.Pattern(); got != "&'*" || d.End() != nil {
+		t.Errorf("a pattern in bad UTF-7: %q, %v", got, d.Err())
+	}
 }
 
 func TestMailboxUTF8(t *testing.T) {
@@ -77,7 +82,10 @@ func TestMailboxUTF8(t *testing.T) {
 	}
 	d.SP()
 	d.Mailbox()
-	wantSyntax(t, d.End(), "valid UTF-8")
+	var bad *NameError
+	if err := d.End(); !errors.As(err, &bad) || bad.Encoding != "UTF-8" {
+		t.Errorf("three bytes that are no UTF-8: %v", err)
+	}
 }
 
 func TestWriteMailbox(t *testing.T) {

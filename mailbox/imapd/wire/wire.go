@@ -60,6 +60,14 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("expected %s at byte %d of the line", e.Want, e.At)
 }
 
+// A NameError says that a string can't be the name of a mailbox, in a command that
+// is well formed. The rest of the command can still be skipped; the answer is NO.
+type NameError struct {
+	Encoding string // that names are in
+}
+
+func (e *NameError) Error() string { return "not valid " + e.Encoding }
+
 // A LimitError says which limit a command went over. The rest of the command
 // can still be skipped.
 type LimitError struct {
