@@ -26,6 +26,7 @@ type Store interface {
 	AccountStore
 	MailboxStore
 	MessageStore
+	QueueStore
 
 	// ID returns the identity the store was made with. Sealed parts bind it.
 	ID() seal.StoreID
@@ -127,12 +128,13 @@ type MessageStore interface {
 	// the process dies.
 	CreateBody(ctx context.Context, id AccountID, blob seal.BlobID, size int64) (BodyWriter, error)
 
-	// Accept stores all deliveries or none and gives each its UID. A delivery
-	// whose DeliveryID the account has seen within DedupDays is not stored
-	// again: its receipt is that of the first, with Duplicate set. Errors:
-	// ErrNoAccount, ErrDisabled, ErrNoMailbox, ErrOverQuota, ErrFull. The bodies
-	// belong to the store afterwards, whatever the outcome.
-	Accept(ctx context.Context, ds []Delivery) ([]Receipt, error)
+	// Accept stores all deliveries and puts all of out into the queue, or none,
+	// and gives each delivery its UID. A delivery whose DeliveryID the account has
+	// seen within DedupDays is not stored again: its receipt is that of the first,
+	// with Duplicate set. Errors: ErrNoAccount, ErrDisabled, ErrNoMailbox,
+	// ErrOverQuota, ErrFull. The bodies belong to the store afterwards, whatever
+	// the outcome.
+	Accept(ctx context.Context, ds []Delivery, out ...Outbound) ([]Receipt, error)
 
 	// Changes returns what happened in a mailbox after since, as one
 	// consistent snapshot. since 0 gives all messages, and no Vanished.

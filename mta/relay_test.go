@@ -300,13 +300,13 @@ func (s *faultyStore) set(err error) {
 	s.err = err
 }
 
-func (s *faultyStore) Accept(ctx context.Context, ds []mailbox.Delivery) ([]mailbox.Receipt, error) {
+func (s *faultyStore) Accept(ctx context.Context, ds []mailbox.Delivery, out ...mailbox.Outbound) ([]mailbox.Receipt, error) {
 	s.mu.Lock()
 	err := s.err
 	s.mu.Unlock()
 	switch err {
 	case nil:
-		return s.Store.Accept(ctx, ds)
+		return s.Store.Accept(ctx, ds, out...)
 	case errPanic:
 		panic("hello world")
 	}

@@ -9,50 +9,96 @@ import (
 )
 
 // Accept implements mailbox.Store.
-func (s *Store) Accept(ctx context.Context, ds []mailbox.Delivery) ([]mailbox.Receipt, error) {
-	bodies, err := takeBodies(ds)
-	if err != nil {
-		discardAll(bodies)
-		return nil, fmt.Errorf("accept: %w", err)
+func (s *Store) Accept(ctx context.Context, ds []mailbox.Delivery, out ...mailbox.Outbound) ([]mailbox.Receipt, error) {
+	in := intake{ds: ds, out: out}
+	if err := s.take(ctx, "accept", &in, nil); err != nil {
+		return nil, err
 	}
-	var receipts []mailbox.Receipt
-	err = s.submit(ctx, &job{
-		op:       "accept",
-		bytes:    weigh(ds),
-		accounts: accountsOf(ds),
+	return in.receipts, nil
+}
+
+// intake is what comes in with one request.
+type intake struct {
+	ds       []mailbox.Delivery
+	out      []mailbox.Outbound
+	bodies   []*body // of ds
+	leaving  []*body // of out; nil where an earlier one has the same
+	receipts []mailbox.Receipt
+}
+
+// take stores what comes in, after what first does in the same transaction.
+func (s *Store) take(ctx context.Context, op string, in *intake, first func(*tx) error) error {
+	err := in.takeBodies()
+	if err != nil {
+		discardAll(in.bodies)
+		discardAll(in.leaving)
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return s.submit(ctx, &job{
+		op:       op,
+		bytes:    in.weigh(),
+		accounts: in.accounts(),
 		run: func(t *tx) error {
-			receipts = make([]mailbox.Receipt, len(ds))
-			for i := range ds {
-				if err := t.accept(&ds[i], bodies[i], &receipts[i]); err != nil {
+			if first != nil {
+				if err := first(t); err != nil {
 					return err
 				}
 			}
-			return nil
+			return in.store(t)
 		},
-		outcome: func(err error) { clearBodies(bodies, receipts, err) },
+		outcome: func(err error) {
+			clearBodies(in.bodies, in.receipts, err)
+			clearBodies(in.leaving, nil, err)
+		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return receipts, nil
 }
 
-// weigh estimates what a slice of deliveries writes to the database.
-func weigh(ds []mailbox.Delivery) int {
+func (in *intake) store(t *tx) error {
+	in.receipts = make([]mailbox.Receipt, len(in.ds))
+	for i := range in.ds {
+		if err := t.accept(&in.ds[i], in.bodies[i], &in.receipts[i]); err != nil {
+			return err
+		}
+	}
+	for i := range in.out {
+		if err := t.addJob(&in.out[i], in.leaving[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *intake) takeBodies() (err error) {
+	if in.bodies, err = takeBodies(in.ds); err != nil {
+		return err
+	}
+	in.leaving, err = takeLeaving(in.out)
+	return err
+}
+
+// weigh estimates what a request writes to the database.
+func (in *intake) weigh() int {
 	n := 0
-	for i := range ds {
-		n += len(ds[i].Key) + len(ds[i].Envelope)
-		if b, ok := ds[i].Body.(*body); ok {
-			n += len(b.data)
+	for i := range in.ds {
+		n += len(in.ds[i].Key) + len(in.ds[i].Envelope) + len(in.bodies[i].data)
+	}
+	for i := range in.out {
+		n += len(in.out[i].Envelope)
+		if in.leaving[i] != nil {
+			n += len(in.leaving[i].data)
 		}
 	}
 	return n
 }
 
-func accountsOf(ds []mailbox.Delivery) []mailbox.AccountID {
-	ids := make([]mailbox.AccountID, len(ds))
-	for i := range ds {
-		ids[i] = ds[i].Account
+// accounts lists what a request may change.
+func (in *intake) accounts() []mailbox.AccountID {
+	ids := make([]mailbox.AccountID, len(in.ds), len(in.ds)+1)
+	for i := range in.ds {
+		ids[i] = in.ds[i].Account
+	}
+	if len(in.out) > 0 {
+		ids = append(ids, mailbox.QueueAccount)
 	}
 	return ids
 }
@@ -81,9 +127,10 @@ func takeBodies(ds []mailbox.Delivery) ([]*body, error) {
 func clearBodies(bodies []*body, receipts []mailbox.Receipt, err error) {
 	for i, b := range bodies {
 		switch {
+		case b == nil:
 		case errors.Is(err, mailbox.ErrUnknown):
 			b.arrived()
-		case err != nil || receipts[i].Duplicate:
+		case err != nil || receipts != nil && receipts[i].Duplicate:
 			b.remove()
 		default:
 			b.arrived()
@@ -93,7 +140,9 @@ func clearBodies(bodies []*body, receipts []mailbox.Receipt, err error) {
 
 func discardAll(bodies []*body) {
 	for _, b := range bodies {
-		b.remove()
+		if b != nil {
+			b.remove()
+		}
 	}
 }
 

@@ -61,15 +61,25 @@ var invariants = []invariant{
 		WHERE (body.blob_id IS NULL) = (body_file.blob_id IS NULL)`},
 	{"bodies are held by as many messages as their count says", `
 		SELECT held.account_id, 0 FROM (
-			SELECT account_id, blob_id, count(*) AS n FROM message GROUP BY account_id, blob_id) AS held
+			SELECT account_id, blob_id, count(*) AS n FROM message GROUP BY account_id, blob_id
+			UNION ALL SELECT 0, blob_id, count(*) FROM job GROUP BY blob_id) AS held
 		LEFT JOIN shared ON shared.account_id = held.account_id AND shared.blob_id = held.blob_id
 		WHERE held.n <> 1 + coalesce(shared.extra, 0)`},
-	{"every body is held by a message", `
+	{"every body is held by a message, or by the queue", `
 		SELECT kept.account_id, 0 FROM (
 			SELECT account_id, blob_id FROM body UNION ALL SELECT account_id, blob_id FROM body_file
 			UNION ALL SELECT account_id, blob_id FROM shared) AS kept
 		WHERE NOT EXISTS (SELECT 1 FROM message
-			WHERE message.account_id = kept.account_id AND message.blob_id = kept.blob_id)`},
+			WHERE message.account_id = kept.account_id AND message.blob_id = kept.blob_id)
+		AND NOT (kept.account_id = 0 AND kept.blob_id IN (SELECT blob_id FROM job))`},
+	{"every job has one body", `
+		SELECT 0, job_id FROM job
+		LEFT JOIN body ON body.account_id = 0 AND body.blob_id = job.blob_id
+		LEFT JOIN body_file ON body_file.account_id = 0 AND body_file.blob_id = job.blob_id
+		WHERE (body.blob_id IS NULL) = (body_file.blob_id IS NULL)`},
+	{"every job has a destination that is due no later", `
+		SELECT 0, job_id FROM job LEFT JOIN destination ON destination.dest_mac = job.dest_mac
+		WHERE destination.dest_mac IS NULL OR destination.due > job.due`},
 	{"expunged UIDs are gone, and were there before", `
 		SELECT expunged.account_id, uid_low FROM expunged
 		LEFT JOIN mailbox ON mailbox.account_id = expunged.account_id AND mailbox.mailbox_id = expunged.mailbox_id

@@ -40,7 +40,7 @@ func allCases() []testCase {
 	var all []testCase
 	for _, group := range [][]testCase{
 		accountCases, credentialCases, treeCases, nameCases, acceptCases, refuseCases, dedupCases,
-		bodyCases, changeCases, messageCases, flagCases, copyCases, expungeCases,
+		queueCases, leaseCases, bodyCases, changeCases, messageCases, flagCases, copyCases, expungeCases,
 		watchCases, lifeCases, concurrentCases, randomCases,
 	} {
 		all = append(all, group...)
