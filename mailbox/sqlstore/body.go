@@ -38,7 +38,7 @@ type largeBodies interface {
 	create(ctx context.Context, id mailbox.AccountID, blob seal.BlobID) (largeBody, error)
 
 	// take is called in the transaction that adds the row.
-	take(t *tx, id mailbox.AccountID, blob seal.BlobID) error
+	take(t *tx, b *body) error
 
 	// drop is called in the transaction that deletes the row.
 	drop(t *tx, id mailbox.AccountID, blob seal.BlobID) error

@@ -1,6 +1,9 @@
 package sqlstore
 
-import "context"
+import (
+	"context"
+	"database/sql"
+)
 
 // engine is the database under a store: what SQLite and PostgreSQL do differently
 // stands behind it, in the files whose names begin with theirs.
@@ -13,6 +16,9 @@ type engine interface {
 
 	// ready is called once, when it is known that the store is ours.
 	ready(ctx context.Context) error
+
+	// idle reports whether a session can be used again.
+	idle(on *session) bool
 
 	// run runs the request j, and those that wait behind it, in one transaction.
 	run(w *writer, j *job)
@@ -27,6 +33,7 @@ type role int
 const (
 	reads role = iota
 	writes
+	writesLoosely // what a later commit of the writer makes durable
 )
 
 // dialect is what an engine has to be told in words of its own.
@@ -46,9 +53,17 @@ type dialect struct {
 	// integrity looks for damage that only the engine can see.
 	integrity func(querier) error
 
+	// hangUp, if not nil, ends a connection before it is closed.
+	hangUp func(*sql.Conn)
+
 	// invariants are those of the tables that only this engine has.
 	invariants []invariant
 }
 
 // newEngine returns the engine of a store that is about to be opened.
-func newEngine(s *Store) engine { return &sqliteEngine{s: s} }
+func newEngine(s *Store) engine {
+	if s.opts.URL != "" {
+		return &postgres{s: s}
+	}
+	return &sqliteEngine{s: s}
+}

@@ -18,6 +18,9 @@ var (
 	// ErrWrongKey: the store was made under another relay key.
 	ErrWrongKey = errors.New("the relay key is not the one this store was made with")
 
+	// ErrNotSynchronous: the server confirms commits that no standby has.
+	ErrNotSynchronous = errors.New("the PostgreSQL server has no synchronous standby")
+
 	// ErrNewer: the store was written by a newer version of the program.
 	ErrNewer = errors.New("the store was written by a newer version")
 )
@@ -36,10 +39,14 @@ func classify(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if outcome := sqliteOutcome(err); outcome != nil {
-		return fmt.Errorf("%w: %w", outcome, err)
+	outcome := sqliteOutcome(err)
+	if outcome == nil {
+		outcome = postgresOutcome(err)
 	}
-	return err
+	if outcome == nil || errors.Is(err, outcome) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", outcome, err)
 }
 
 // classifyFile does the same for an error of the file system.

@@ -170,10 +170,17 @@ var children = map[string]func(path string) error{
 	"deliver-untrue": func(path string) error { return childDeliver(path, true) },
 }
 
+// atEnd is called when the tests have ended.
+var atEnd []func()
+
 func TestMain(m *testing.M) {
 	run, ok := children[os.Getenv(childEnv)]
 	if !ok {
-		os.Exit(m.Run())
+		code := m.Run()
+		for _, f := range atEnd {
+			f()
+		}
+		os.Exit(code)
 	}
 	if err := run(os.Args[1]); err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")

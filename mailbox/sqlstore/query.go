@@ -36,7 +36,14 @@ func (s *session) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return st, nil
 }
 
+// close closes the connection. What a connection that has to be hung up says to
+// that doesn't matter: it may have been lost long ago.
 func (s *session) close() error {
+	if s.dialect.hangUp != nil {
+		s.dialect.hangUp(s.conn)
+		s.conn.Close()
+		return nil
+	}
 	var errs []error
 	for _, st := range s.stmts {
 		errs = append(errs, st.Close())

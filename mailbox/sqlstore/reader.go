@@ -11,12 +11,14 @@ import (
 // readerPool holds the connections that read.
 type readerPool struct {
 	engine engine
+	role   role
 	// free has one entry for each reader: idle, or nil if it was not opened yet.
 	free chan *session
 }
 
-func newReaderPool(e engine, n int) *readerPool {
-	p := &readerPool{engine: e, free: make(chan *session, n)}
+// newPool makes a pool of at most n sessions.
+func newPool(e engine, r role, n int) *readerPool {
+	p := &readerPool{engine: e, role: r, free: make(chan *session, n)}
 	for range n {
 		p.free <- nil
 	}
@@ -32,7 +34,7 @@ func (p *readerPool) get(ctx context.Context) (*session, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	s, err := p.engine.connect(ctx, reads)
+	s, err := p.engine.connect(ctx, p.role)
 	if err != nil {
 		p.free <- nil
 	}
@@ -42,7 +44,7 @@ func (p *readerPool) get(ctx context.Context) (*session, error) {
 // put gives a session back. One that a failure may have left in a transaction
 // is closed instead of used again.
 func (p *readerPool) put(s *session, broken bool) {
-	if broken {
+	if broken || !p.engine.idle(s) {
 		s.close()
 		s = nil
 	}

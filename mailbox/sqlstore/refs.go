@@ -15,7 +15,7 @@ func (t *tx) addBody(b *body) error {
 		if _, err := t.exec(queryAddBodyFile, int64(b.account), b.blob[:], b.size); err != nil {
 			return err
 		}
-		return t.w.s.large.take(t, b.account, b.blob)
+		return t.w.s.large.take(t, b)
 	}
 	_, err := t.exec(queryAddBody, int64(b.account), b.blob[:], notNull(b.data))
 	return err

@@ -62,6 +62,8 @@ func (e *sqliteEngine) connect(ctx context.Context, r role) (*session, error) {
 
 func (e *sqliteEngine) ready(context.Context) error { return e.s.files.claim(e.s.id) }
 
+func (*sqliteEngine) idle(*session) bool { return true }
+
 // run lets the batch grow while it runs: there is nobody else to write meanwhile.
 func (e *sqliteEngine) run(w *writer, j *job) { w.newBatch().inHope(j) }
 

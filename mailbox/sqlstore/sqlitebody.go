@@ -24,7 +24,7 @@ func (f fileBodies) create(_ context.Context, _ mailbox.AccountID, blob seal.Blo
 }
 
 // take has nothing to do: the file was named before the row.
-func (fileBodies) take(*tx, mailbox.AccountID, seal.BlobID) error { return nil }
+func (fileBodies) take(*tx, *body) error { return nil }
 
 func (fileBodies) drop(t *tx, _ mailbox.AccountID, blob seal.BlobID) error {
 	t.removeFile(blob)

@@ -35,6 +35,21 @@ type Options struct {
 	// Path is the SQLite file. It is made with its folder if missing.
 	Path string
 
+	// URL, if not empty, is a database on PostgreSQL instead, which several nodes
+	// may have open: postgres://user@host/database. It may name several hosts, of
+	// which the primary is used, and what libpq knows as parameters. A host that
+	// is not this machine must prove its name, unless sslmode says otherwise.
+	URL string
+
+	// PasswordFile holds the password for URL, if the server asks for one.
+	PasswordFile string
+
+	// RequireSync has a store on PostgreSQL refuse a server that confirms a commit
+	// before a standby has it, with ErrNotSynchronous. It is also the operator's
+	// word that only such a standby is promoted: a new timeline then loses
+	// nothing, and UIDVALIDITYs stay as they are.
+	RequireSync bool
+
 	// BodyDir is the folder of the bodies too large for the database, which no
 	// other store may use. The default is Path with ".bodies" added.
 	BodyDir string
@@ -72,8 +87,8 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() error {
-	if o.Path == "" {
-		return errors.New("no path given")
+	if (o.Path == "") == (o.URL == "") {
+		return errors.New("give it either a path or a URL")
 	}
 	if o.KeyCheck == nil {
 		return errors.New("no key check given: without one, a relay with another key would write to the store")
@@ -153,7 +168,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.id, err = identify(ctx, s.writer.on.conn, s.opts.KeyCheck); err != nil {
 		return err
 	}
-	s.readers = newReaderPool(s.engine, s.opts.Readers)
+	s.readers = newPool(s.engine, reads, s.opts.Readers)
 	return s.engine.ready(ctx)
 }
 

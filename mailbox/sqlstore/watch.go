@@ -44,3 +44,12 @@ func (w *watchers) tell(ids []mailbox.AccountID) {
 		hint(ids)
 	}
 }
+
+// tellAll tells each watcher that hints may have been lost.
+func (w *watchers) tellAll() {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, hint := range w.hints {
+		hint(nil)
+	}
+}
