@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/restante/restante/mailbox"
 )
@@ -24,6 +25,7 @@ type intake struct {
 	bodies   []*body // of ds
 	leaving  []*body // of out; nil where an earlier one has the same
 	receipts []mailbox.Receipt
+	lease    []mailbox.DestinationID // under which it happens
 }
 
 // take stores what comes in, after what first does in the same transaction.
@@ -35,9 +37,10 @@ func (s *Store) take(ctx context.Context, op string, in *intake, first func(*tx)
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	return s.submit(ctx, &job{
-		op:       op,
-		bytes:    in.weigh(),
-		accounts: in.accounts(),
+		op:           op,
+		bytes:        in.weigh(),
+		accounts:     in.accounts(),
+		destinations: in.destinations(),
 		run: func(t *tx) error {
 			if first != nil {
 				if err := first(t); err != nil {
@@ -101,6 +104,15 @@ func (in *intake) accounts() []mailbox.AccountID {
 		ids = append(ids, mailbox.QueueAccount)
 	}
 	return ids
+}
+
+// destinations lists those whose rows a request may change.
+func (in *intake) destinations() []mailbox.DestinationID {
+	ds := slices.Clone(in.lease)
+	for i := range in.out {
+		ds = append(ds, in.out[i].Destination)
+	}
+	return ds
 }
 
 // takeBodies makes the bodies the store's. They come back even with an error.

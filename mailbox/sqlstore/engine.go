@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // engine is the database under a store: what SQLite and PostgreSQL do differently
@@ -22,6 +24,9 @@ type engine interface {
 
 	// run runs the request j, and those that wait behind it, in one transaction.
 	run(w *writer, j *job)
+
+	// lockBody keeps other nodes from releasing a body until the transaction ends.
+	lockBody(t *tx, blob seal.BlobID) error
 
 	// close gives back whatever the others took. The sessions are closed by then.
 	close() error

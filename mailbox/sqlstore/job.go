@@ -11,9 +11,12 @@ import (
 
 // job is one request to the writer.
 type job struct {
-	op       string
-	bytes    int                 // about how much it writes
-	accounts []mailbox.AccountID // which it may change; they are locked before it runs
+	op    string
+	bytes int // about how much it writes
+
+	// What it may change. Other nodes are kept from that before it runs.
+	accounts     []mailbox.AccountID
+	destinations []mailbox.DestinationID
 
 	// run makes the change. It may be called again, in another transaction,
 	// when the first was lost: it starts from nothing each time.
@@ -55,6 +58,11 @@ func (j *job) answer(err error) {
 // the error is nil.
 func (s *Store) write(ctx context.Context, op string, f func(*tx) error, accounts ...mailbox.AccountID) error {
 	return s.submit(ctx, &job{op: op, run: f, accounts: accounts})
+}
+
+// writeQueue does the same for a change of the queue to some destinations.
+func (s *Store) writeQueue(ctx context.Context, op string, f func(*tx) error, ds ...mailbox.DestinationID) error {
+	return s.submit(ctx, &job{op: op, run: f, destinations: ds})
 }
 
 // submit queues a job and waits for its outcome or the end of ctx.

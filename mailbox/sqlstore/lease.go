@@ -24,7 +24,7 @@ func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]m
 		return nil, err
 	}
 	var leases []mailbox.Lease
-	err = s.write(ctx, "claim", func(t *tx) error {
+	err = s.writeQueue(ctx, "claim", func(t *tx) error {
 		leases = nil
 		for _, d := range due {
 			l := mailbox.Lease{Destination: d, Token: newToken()}
@@ -37,7 +37,7 @@ func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]m
 			}
 		}
 		return nil
-	})
+	}, due...)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ const (
 // Take implements mailbox.Store.
 func (s *Store) Take(ctx context.Context, l mailbox.Lease, now time.Time, limit int) ([]mailbox.Job, error) {
 	var jobs []mailbox.Job
-	err := s.write(ctx, "take jobs", func(t *tx) error {
+	err := s.writeQueue(ctx, "take jobs", func(t *tx) error {
 		jobs = nil
 		var holds int
 		if _, err := t.one(queryHolds, []any{num(&holds)}, l.Destination[:], l.Token); err != nil {
@@ -88,7 +88,7 @@ func (s *Store) Take(ctx context.Context, l mailbox.Lease, now time.Time, limit 
 		}
 		jobs = found
 		return err
-	})
+	}, l.Destination)
 	if err != nil {
 		return nil, err
 	}
@@ -110,9 +110,9 @@ const queryRenew = `UPDATE destination SET until = $1 WHERE dest_mac = $2 AND to
 
 // Renew implements mailbox.Store.
 func (s *Store) Renew(ctx context.Context, l mailbox.Lease, until time.Time) error {
-	return s.write(ctx, "renew lease", func(t *tx) error {
+	return s.writeQueue(ctx, "renew lease", func(t *tx) error {
 		return t.exactlyOne(queryRenew, until.UnixMilli(), l.Destination[:], l.Token)
-	})
+	}, l.Destination)
 }
 
 // exactlyOne runs a statement that changes one row, or returns ErrGone.
@@ -132,7 +132,7 @@ const (
 
 // Finish implements mailbox.Store.
 func (s *Store) Finish(ctx context.Context, l mailbox.Lease, id mailbox.JobID, reports []mailbox.Delivery) error {
-	return s.take(ctx, "finish job", &intake{ds: reports}, func(t *tx) error {
+	return s.take(ctx, "finish job", &intake{ds: reports, lease: []mailbox.DestinationID{l.Destination}}, func(t *tx) error {
 		return t.removeJob(queryFinish, int64(id), l.Token, l.Destination[:])
 	})
 }
@@ -152,7 +152,7 @@ func (t *tx) removeJob(query string, args ...any) error {
 
 // Requeue implements mailbox.Store.
 func (s *Store) Requeue(ctx context.Context, l mailbox.Lease, r mailbox.Requeue, reports []mailbox.Delivery) error {
-	return s.take(ctx, "requeue job", &intake{ds: reports}, func(t *tx) error {
+	return s.take(ctx, "requeue job", &intake{ds: reports, lease: []mailbox.DestinationID{l.Destination}}, func(t *tx) error {
 		err := t.exactlyOne(queryRequeue, r.Due.UnixMilli(), notNull(r.Envelope), int64(r.Job), l.Token, l.Destination[:])
 		if err != nil {
 			return err
@@ -168,10 +168,9 @@ const (
 	queryForgetDue = `DELETE FROM destination WHERE dest_mac = $1`
 )
 
-// Release implements mailbox.Store. The row is written first, so that it is locked
-// where there are other writers: a job that comes meanwhile makes it due again.
+// Release implements mailbox.Store.
 func (s *Store) Release(ctx context.Context, l mailbox.Lease) error {
-	return s.write(ctx, "release lease", func(t *tx) error {
+	return s.writeQueue(ctx, "release lease", func(t *tx) error {
 		if err := t.exactlyOne(queryUnlease, l.Destination[:], l.Token); err != nil {
 			return err
 		}
@@ -186,5 +185,5 @@ func (s *Store) Release(ctx context.Context, l mailbox.Lease) error {
 		}
 		_, err = t.exec(queryNextVisit, first.UnixMilli(), l.Destination[:])
 		return err
-	})
+	}, l.Destination)
 }

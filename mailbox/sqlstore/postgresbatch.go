@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,14 +12,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // nodeBatch is a batch on a server that other nodes use as well.
 //
 // It takes in what waits before it begins, and locks the accounts of all its
-// requests by one statement, in the order of their ids. So two nodes never wait
-// for each other, each request finds its account as nobody else will change it,
-// and the accounts' rows give out UIDs in the order of commits.
+// requests by one statement, in the order of their ids, then the destinations in
+// order of theirs. So no two nodes wait for each other, each request finds its
+// account as nobody else will change it, and the accounts' rows give out UIDs in
+// the order of commits.
 //
 // The batch is run in hope and then with care, as on SQLite. If the transaction
 // meets another's (serialization failure, deadlock) or the connection goes before
@@ -116,24 +119,47 @@ func (b *nodeBatch) runAll(t *tx) error {
 	return nil
 }
 
-// postgresLock locks accounts in order. An account that is removed afterwards is
-// locked, too; of one that isn't there yet, the key keeps two from being made.
-const postgresLock = `SELECT account_id FROM account WHERE account_id = ANY($1)
-	ORDER BY account_id FOR NO KEY UPDATE`
+const (
+	// Of an account that isn't there yet, the key keeps two from being made.
+	postgresLockAccounts = `SELECT account_id FROM account WHERE account_id = ANY($1)
+		ORDER BY account_id FOR NO KEY UPDATE`
+
+	// A destination has no row while there is no mail for it, so its lock is one
+	// of the database's own, by number.
+	postgresLockNumbers = `SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n`
+)
 
 func (b *nodeBatch) lock(t *tx) error {
-	var ids []int64
+	var accounts, destinations []int64
 	for _, j := range b.js {
 		for _, id := range j.accounts {
-			ids = append(ids, int64(id))
+			accounts = append(accounts, int64(id))
+		}
+		for _, d := range j.destinations {
+			destinations = append(destinations, lockNumber(d[:]))
 		}
 	}
-	if len(ids) == 0 {
+	if err := t.lockAll(postgresLockAccounts, accounts); err != nil {
+		return err
+	}
+	return t.lockAll(postgresLockNumbers, destinations)
+}
+
+// lockAll takes locks in the order of their numbers.
+func (t *tx) lockAll(query string, numbers []int64) error {
+	if len(numbers) == 0 {
 		return nil
 	}
-	slices.Sort(ids)
-	var id int64
-	return t.each(postgresLock, []any{&id}, func() error { return nil }, slices.Compact(ids))
+	slices.Sort(numbers)
+	var ignored any
+	return t.each(query, []any{&ignored}, func() error { return nil }, slices.Compact(numbers))
+}
+
+// lockNumber makes a number of an identifier whose bytes are random.
+func lockNumber(id []byte) int64 { return int64(binary.BigEndian.Uint64(id)) }
+
+func (e *postgres) lockBody(t *tx, blob seal.BlobID) error {
+	return t.lockAll(postgresLockNumbers, []int64{lockNumber(blob[:])})
 }
 
 // runOne runs one request and answers it if it fails alone. The error is one of

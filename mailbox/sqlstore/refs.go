@@ -40,6 +40,11 @@ func (t *tx) share(id mailbox.AccountID, blob seal.BlobID) error {
 // releaseBody notes that one message less has the body, and removes it with the
 // last one. The first statement does it for most.
 func (t *tx) releaseBody(id mailbox.AccountID, blob seal.BlobID) error {
+	if id == mailbox.QueueAccount { // which nobody has locked
+		if err := t.w.s.engine.lockBody(t, blob); err != nil {
+			return err
+		}
+	}
 	for _, query := range []string{queryDropBody, queryUnshare, queryUnique} {
 		if n, err := t.exec(query, int64(id), blob[:]); err != nil || n > 0 {
 			return err

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // Everything that is SQLite's own stands in this file, the two drivers, and the
@@ -66,6 +67,8 @@ func (*sqliteEngine) idle(*session) bool { return true }
 
 // run lets the batch grow while it runs: there is nobody else to write meanwhile.
 func (e *sqliteEngine) run(w *writer, j *job) { w.newBatch().inHope(j) }
+
+func (*sqliteEngine) lockBody(*tx, seal.BlobID) error { return nil }
 
 func (e *sqliteEngine) close() error {
 	var errs []error
