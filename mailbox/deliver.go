@@ -54,12 +54,14 @@ func (a *Account) accepts(size int64) error {
 // Errors: those of Recipient, ErrFull, and ErrUnknown, after which the same
 // delivery should be tried again.
 func (s *Service) Deliver(ctx context.Context, from addr.Address, to []Recipient, m *Spooled) error {
-	if s.closed() {
-		return ErrClosed
-	}
+	return s.Dispatch(ctx, from, to, Sending{}, m)
+}
+
+// deliveries seals m to each recipient. After an error there is none.
+func (s *Service) deliveries(ctx context.Context, from addr.Address, to []Recipient, m *Spooled) ([]Delivery, error) {
 	content, err := m.contentID()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var ds []Delivery
 	for _, r := range onePerAccount(to) {
@@ -67,15 +69,12 @@ func (s *Service) Deliver(ctx context.Context, from addr.Address, to []Recipient
 		d, err := s.sealDelivery(ctx, r, m)
 		if err != nil {
 			discard(ds)
-			return err
+			return nil, err
 		}
 		d.DeliveryID = id[:]
 		ds = append(ds, d)
 	}
-	if _, err := s.store.Accept(ctx, ds); err != nil {
-		return fmt.Errorf("deliver: %w", err)
-	}
-	return nil
+	return ds, nil
 }
 
 // sealDelivery seals m to the INBOX of a recipient's account, as it is now.
