@@ -11,7 +11,8 @@ const (
 	// sweepEvery is how often the service looks for what has to end.
 	sweepEvery = time.Second
 	// recheckAfter is within which time a credential that another node has
-	// replaced stops opening sessions here, hint or no hint (DESIGN §8.8).
+	// replaced stops opening sessions here, and within which idling clients learn
+	// of what it has changed, hint or no hint (DESIGN §8.8).
 	recheckAfter = 25 * time.Second
 	// recheckHinted is the same after a hint. A hint doesn't say what changed,
 	// and most are about mail.
@@ -87,7 +88,8 @@ func (s *Service) recheck(ctx context.Context, id AccountID) error {
 }
 
 // check ends the sessions of an account that was disabled, removed or given new
-// keys, and those whose credential is gone.
+// keys, and those whose credential is gone. It also makes up for hints that were
+// lost.
 func (s *Service) check(ctx context.Context, own *owner) error {
 	epoch := own.epoch.Load()
 	row, rows, err := s.credentialsOf(ctx, own.id)
@@ -97,6 +99,10 @@ func (s *Service) check(ctx context.Context, own *owner) error {
 	if err != nil || row.State != Active || row.Key.Generation != own.sealer.Generation {
 		s.forget(own)
 		return nil
+	}
+	if own.change.Swap(uint64(row.Change)) != uint64(row.Change) {
+		own.changed()
+		epoch++ // this is no reason to check again
 	}
 	s.ring.checked(own, rows, s.now(), epoch)
 	return nil

@@ -50,6 +50,7 @@ type owner struct {
 	sealer seal.Owner
 	keys   *seal.Keys
 	epoch  atomic.Uint64 // raised when a hint says that the account has changed
+	change atomic.Uint64 // of the account, when its row was last read
 
 	observers observers
 	tables    tables
@@ -177,9 +178,15 @@ func (r *keyring) inUse(own *owner) bool {
 	return len(own.sessions) > 0
 }
 
-// hint tells the open ones among the accounts that they have changed. It is called
-// by the store's writer.
+// hint tells the open ones among the accounts that they have changed; without any
+// accounts, all of them. It is called by the store's writer.
 func (r *keyring) hint(ids []AccountID) {
+	if len(ids) == 0 {
+		for _, own := range r.list() {
+			own.changed()
+		}
+		return
+	}
 	for _, id := range ids {
 		if own := r.get(id); own != nil {
 			own.changed()

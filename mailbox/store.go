@@ -33,7 +33,8 @@ type Store interface {
 
 	// Watch calls hint after each commit with the accounts it touched. The
 	// call is made by the writer: it must return at once. Hints can be lost
-	// (another node, a reconnect); Account.Change and Changes are the truth.
+	// (another node, a reconnect); Account.Change and Changes are the truth. No
+	// accounts at all say that hints may have been lost: any may have changed.
 	// stop ends the calls and returns after the last one did.
 	Watch(hint func([]AccountID)) (stop func())
 

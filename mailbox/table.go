@@ -60,7 +60,8 @@ func (t *Table) Close() { t.own.tables.give(t) }
 
 // Refresh brings the table up to date. It reads the store only when the account
 // has changed since the last time, or half a minute has passed. The error is
-// ErrNoMailbox when the mailbox was deleted.
+// ErrNoMailbox when the mailbox was deleted, or has another UIDVALIDITY now: what
+// the table knows is then that of a mailbox that is no more.
 func (t *Table) Refresh(ctx context.Context) error {
 	select {
 	case t.turn <- struct{}{}:
@@ -75,6 +76,10 @@ func (t *Table) Refresh(ctx context.Context) error {
 	c, err := t.own.svc.store.Changes(ctx, t.own.id, t.id, t.highest())
 	if err != nil {
 		return fmt.Errorf("read changes: %w", err)
+	}
+	if t.epoch > 0 && c.Mailbox.UIDValidity != t.row.UIDValidity {
+		t.own.tables.forget(t)
+		return ErrNoMailbox
 	}
 	if err := t.own.learnWords(ctx, c.Rows); err != nil {
 		return err

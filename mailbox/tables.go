@@ -70,6 +70,16 @@ func (ts *tables) dropWhere(unwanted func(*Table) bool) {
 	}
 }
 
+// forget has the next user begin with a table of its own. Those who have this one
+// keep it.
+func (ts *tables) forget(t *Table) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.byID[t.id] == t {
+		delete(ts.byID, t.id)
+	}
+}
+
 // dropLocked drops a table without users.
 func (ts *tables) dropLocked(t *Table) {
 	delete(ts.byID, t.id)
