@@ -11,11 +11,12 @@ import (
 // Capabilities, by the state in which they are true. A client may take what it
 // reads after login as all there is.
 var (
-	capsAlways   = []string{"IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"}
+	// IDLE is for after login, but some clients read no list but the first.
+	capsAlways   = []string{"IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE", "IDLE"}
 	capsLogin    = []string{"SASL-IR", "AUTH=PLAIN", "AUTH=LOGIN"}
 	capsLoggedIn = []string{
-		"IDLE", "NAMESPACE", "UIDPLUS", "MOVE", "UNSELECT", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
-		"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "BINARY", "UTF8=ACCEPT",
+		"NAMESPACE", "UIDPLUS", "MOVE", "UNSELECT", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
+		"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY", "UTF8=ACCEPT",
 	}
 )
 
@@ -85,7 +86,7 @@ func (c *conn) enable(d *wire.Decoder) error {
 	}
 	c.w.Untagged()
 	c.w.Word("ENABLED")
-	condstore := false
+	condstore, qresync := false, false
 	for _, name := range names {
 		switch name {
 		case "IMAP4REV2":
@@ -98,11 +99,17 @@ func (c *conn) enable(d *wire.Decoder) error {
 		case "CONDSTORE":
 			c.w.Word("CONDSTORE")
 			condstore = true
+		case "QRESYNC":
+			c.w.Word("QRESYNC")
+			qresync = true
 		}
 	}
 	c.sent(c.w.CRLF())
 	if condstore {
 		c.enableCondstore()
+	}
+	if qresync {
+		c.enableQResync()
 	}
 	return nil
 }

@@ -55,6 +55,9 @@ func (c *conn) removeDeleted(set []mailbox.UIDRange) error {
 	if c.sel.table.View().Mailbox.Deleted == 0 || len(set) == 0 {
 		return nil
 	}
-	_, err := c.session.Expunge(c.ctx, c.sel.id, set, false)
+	e, err := c.session.Expunge(c.ctx, c.sel.id, set, false)
+	if err == nil {
+		c.tellsHighest(e)
+	}
 	return err
 }

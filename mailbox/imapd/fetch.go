@@ -29,6 +29,13 @@ func (c *conn) runFetch(d *wire.Decoder, byUID bool) error {
 	if err != nil {
 		return err
 	}
+	if want.Vanished {
+		gone, err := c.vanishedSince(mailbox.ModSeq(want.ChangedSince), set)
+		if err != nil {
+			return err
+		}
+		c.writeEarlier(gone)
+	}
 	return f.run(uids, asked)
 }
 
@@ -45,10 +52,13 @@ type fetching struct {
 const inTable = wire.FetchUID | wire.FetchFlags | wire.FetchModSeq
 
 func (c *conn) newFetching(want *wire.Fetch, byUID bool) (*fetching, error) {
-	if want.Vanished || !want.Partial.IsZero() {
+	if !want.Partial.IsZero() {
 		return nil, bad("There is no such modifier of FETCH")
 	}
-	if byUID {
+	if want.Vanished && (!byUID || !c.enabled.qresync) { // RFC 7162, 3.2.6
+		return nil, bad("VANISHED is for UID FETCH after ENABLE QRESYNC")
+	}
+	if byUID || c.enabled.qresync {
 		want.Items |= wire.FetchUID
 	}
 	if want.ChangedSince >= 0 {

@@ -18,26 +18,46 @@ func (c *conn) examine(d *wire.Decoder) error { return c.runSelect(d, true) }
 func (c *conn) runSelect(d *wire.Decoder, readOnly bool) error {
 	d.SP()
 	name := d.Mailbox()
-	condstore := false
+	var p selectParams
 	if d.Special(' ') {
-		d.List(func() {
-			if d.Keyword() != "CONDSTORE" {
-				d.Fail(bad("There is no such parameter of SELECT"))
-			}
-			condstore = true
-		})
+		d.List(func() { p.read(d) })
 	}
 	if err := d.End(); err != nil {
 		return err
+	}
+	if p.qresync != nil && !c.enabled.qresync {
+		return errNotEnabled
 	}
 	if c.sel != nil {
 		c.leaveMailbox() // also when the new one does not open (RFC 9051, 6.3.2)
 		c.writeClosed()
 	}
-	if condstore {
+	if p.condstore {
 		c.enableCondstore()
 	}
-	return c.openMailbox(name, readOnly)
+	if err := c.openMailbox(name, readOnly); err != nil {
+		return err
+	}
+	return c.resync(p.qresync)
+}
+
+// selectParams are the parameters of SELECT.
+type selectParams struct {
+	condstore bool
+	qresync   *wire.QResync
+}
+
+func (p *selectParams) read(d *wire.Decoder) {
+	switch d.Keyword() {
+	case "CONDSTORE":
+		p.condstore = true
+	case "QRESYNC":
+		d.SP()
+		q := d.QResync()
+		p.qresync = &q
+	default:
+		d.Fail(bad("There is no such parameter of SELECT"))
+	}
 }
 
 // openMailbox selects a mailbox. It has everything that can fail done before it

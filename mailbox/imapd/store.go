@@ -137,7 +137,7 @@ func (s *storing) asExpected(before, now mailbox.Row) bool {
 func (s *storing) tellFlagsOf(number uint32, row mailbox.Row) {
 	names := s.flagNames(row)
 	s.w.StartFetch(number)
-	if s.byUID {
+	if s.byUID || s.enabled.qresync { // RFC 7162, 3.2.4
 		s.w.Word("UID")
 		s.w.Number(uint64(row.UID))
 	}
@@ -156,7 +156,7 @@ func (s *storing) tellModSeq(number uint32, row mailbox.Row) {
 		return
 	}
 	s.w.StartFetch(number)
-	if s.byUID {
+	if s.byUID || s.enabled.qresync { // RFC 7162, 3.2.4
 		s.w.Word("UID")
 		s.w.Number(uint64(row.UID))
 	}

@@ -82,8 +82,12 @@ func (c *conn) tellExpunges(v mailbox.View) {
 		return // the same list, perhaps longer: a table that loses messages makes a new one
 	}
 	gone := missing(s.uids, v.UIDs)
-	for _, i := range slices.Backward(gone) {
-		c.sent(c.w.Count(uint32(i)+1, "EXPUNGE"))
+	if c.enabled.qresync {
+		c.writeVanished(gone)
+	} else {
+		for _, i := range slices.Backward(gone) {
+			c.sent(c.w.Count(uint32(i)+1, "EXPUNGE"))
+		}
 	}
 	if len(gone) > 0 {
 		known := len(s.uids) - len(gone)
