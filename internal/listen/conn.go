@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"syscall"
 )
 
 // A conn is a connection that the listener counts until it is closed. It keeps
@@ -38,6 +39,15 @@ func (c *conn) Read(b []byte) (int, error) {
 func (c *conn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	return n, nameless(err)
+}
+
+// SyscallConn gives servers the options of the socket.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	s, ok := c.raw.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return s.SyscallConn()
 }
 
 // RemoteAddr returns an address that tells nothing.
