@@ -96,6 +96,9 @@ func (c *conn) pace(phase wire.Phase, done int64) error {
 	if done == 0 || phase != c.phase {
 		c.began, c.phase = now, phase
 	}
+	if done == 0 && phase == wire.PhaseLine {
+		hurryAck(c.raw) // this is the line behind a literal
+	}
 	c.dead.Lock()
 	defer c.dead.Unlock()
 	if c.ending != nil {
