@@ -50,12 +50,13 @@ type conn struct {
 	unhook  func()           // ends what login asked of the session
 	sel     *selected        // nil unless a mailbox is selected
 	enabled features
-	saved   savedSearch // what "$" stands for
-	tag     string      // of the command running
-	done    completion  // of the command running
-	over    error       // why the connection ends with this command
-	failed  int         // logins
-	bad     int         // commands in a row that could not be understood
+	saved   savedSearch         // what "$" stands for
+	tag     string              // of the command running
+	done    completion          // of the command running
+	over    error               // why the connection ends with this command
+	claimed []mailbox.MailboxID // where something was \Recent in this connection
+	failed  int                 // logins
+	bad     int                 // commands in a row that could not be understood
 
 	ended  func()       // tells that the connection has ended
 	watch  func()       // ends the hints of changes; nil unless the client idles
@@ -174,6 +175,11 @@ func (c *conn) next() error {
 	return d.Skip()
 }
 
+// passing reports errors of connections that end anyway.
+func passing(err error) bool {
+	return errors.Is(err, mailbox.ErrClosed) || errors.Is(err, context.Canceled)
+}
+
 // lost returns the error that lost the connection, or nil.
 func (c *conn) lost() error { return errors.Join(c.r.Err(), c.w.Err()) }
 
@@ -198,6 +204,7 @@ func (c *conn) logout() {
 	if c.session == nil {
 		return
 	}
+	c.settleRecent()
 	c.unhook()
 	c.session.Close()
 	c.srv.leave(c.session.Account())

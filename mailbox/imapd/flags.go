@@ -47,7 +47,7 @@ const maxSpelled = 64
 // that is shared. It may write a FLAGS response, because a client has to know the
 // keywords that it is told: call it before the response that the flags are for.
 func (c *conn) flagNames(row mailbox.Row) []imap.Flag {
-	recent := !c.enabled.rev2 && row.UID >= c.sel.recent
+	recent := !c.enabled.rev2 && c.sel.isRecent(row.UID)
 	names := systemNames[row.Flags&mailbox.SystemFlags]
 	if recent {
 		names = recentNames[row.Flags&mailbox.SystemFlags]

@@ -95,7 +95,8 @@ func orDefault[T comparable](v *T, d T) {
 
 // Server serves IMAP. Its methods are safe for concurrent use.
 type Server struct {
-	o Options
+	o       Options
+	recents recents
 
 	mu       sync.Mutex
 	accounts map[mailbox.AccountID]int // connections logged in
@@ -110,7 +111,7 @@ func New(o Options) *Server {
 	if o.Peer == nil {
 		o.Peer = func(net.Conn) mailbox.Peer { return "" }
 	}
-	return &Server{o: o, accounts: map[mailbox.AccountID]int{}}
+	return &Server{o: o, accounts: map[mailbox.AccountID]int{}, recents: recents{last: map[place]*toldTo{}}}
 }
 
 // Serve serves the connections of ln until ctx ends. Then it closes ln, tells

@@ -78,7 +78,8 @@ func (c *conn) writeStatus(name string, m mailbox.Mailbox, items wire.StatusItem
 // untold counts the messages that no session was told of, which STATUS calls
 // RECENT (RFC 3501, 6.3.10).
 func (c *conn) untold(m mailbox.Mailbox) (uint64, error) {
-	if m.Recent >= m.UIDNext {
+	first := c.srv.recents.first(place{c.session.Account(), m.ID}, m.Recent)
+	if first >= m.UIDNext {
 		return 0, nil
 	}
 	t, err := c.session.Open(c.ctx, m.ID)
@@ -87,6 +88,6 @@ func (c *conn) untold(m mailbox.Mailbox) (uint64, error) {
 	}
 	defer t.Close()
 	uids := t.View().UIDs
-	i, _ := slices.BinarySearch(uids, m.Recent)
+	i, _ := slices.BinarySearch(uids, first)
 	return uint64(len(uids) - i), nil
 }

@@ -175,8 +175,7 @@ func rangesOf(set []mailbox.UIDRange) wire.Ranges {
 
 func (c *compiler) flag(name imap.Flag) condition {
 	if name == wire.FlagRecent {
-		first := c.sel.recent
-		return fact(func(m *candidate) bool { return !c.rev2 && m.row.UID >= first })
+		return fact(func(m *candidate) bool { return !c.rev2 && c.sel.isRecent(m.row.UID) })
 	}
 	flag, ok := systemFlag(name)
 	if !ok {

@@ -31,7 +31,7 @@ func compileSearch(tb testing.TB, keys string) (*program, error) {
 		tb.Fatalf("%s: %v", keys, err)
 	}
 	scope := searchScope{
-		sel:   &selected{uids: []mailbox.UID{10, 20, 30, 40}, recent: 30},
+		sel:   &selected{uids: []mailbox.UID{10, 20, 30, 40}, recent: []mailbox.UIDRange{{Low: 30, High: 1<<32 - 1}}},
 		saved: []mailbox.UIDRange{{Low: 20, High: 25}, {Low: 40, High: 40}},
 		now:   noon,
 		keyword: func(name string) mailbox.Flags {

@@ -73,27 +73,14 @@ func (c *conn) openMailbox(name string, readOnly bool) error {
 	}
 	v := table.View()
 	s := &selected{id: f.ID, table: table, readOnly: readOnly, uids: v.UIDs, seen: v.Mailbox.HighestModSeq}
-	if err := c.prepare(s, v.Mailbox); err != nil {
+	if s.words, err = c.session.KeywordNames(c.ctx); err != nil {
 		table.Close()
 		return err
 	}
 	c.sel, c.state = s, selectedState
+	c.srv.recents.enter(place{c.session.Account(), s.id}, v.Mailbox.Recent)
 	c.describe(v.Mailbox, f.Name, name)
 	return nil
-}
-
-// prepare finds the keywords there are, and the first UID that is \Recent in a
-// session that begins now; those that come later are recent as well. The store is
-// written to only when there is something to take.
-func (c *conn) prepare(s *selected, m mailbox.Mailbox) (err error) {
-	if s.words, err = c.session.KeywordNames(c.ctx); err != nil {
-		return err
-	}
-	s.recent = min(m.Recent, m.UIDNext)
-	if !s.readOnly && m.Recent < m.UIDNext {
-		s.recent, err = c.session.TakeRecent(c.ctx, m.ID)
-	}
-	return err
 }
 
 // describe tells what a client must know of the mailbox that it has selected under
@@ -169,6 +156,7 @@ func (c *conn) leaveMailbox() {
 	if c.sel == nil {
 		return
 	}
+	c.srv.recents.leave(place{c.session.Account(), c.sel.id})
 	c.sel.table.Close()
 	c.sel, c.saved, c.state = nil, savedSearch{}, authenticated
 }

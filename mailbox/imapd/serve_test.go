@@ -138,3 +138,29 @@ func TestPanic(t *testing.T) {
 		t.Errorf("log: %s", text)
 	}
 }
+
+// What a client was told of is not recent any more for another node, or after a
+// restart.
+func TestRecentIsSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	created := w.account(t, "b@example.org")
+	if err := w.deliver(t.Context(), "b@example.org", message("m")); err != nil {
+		t.Fatal(err)
+	}
+	first := w.dial(t).enter(created)
+	if got := first.ok("SELECT INBOX")[1]; got != "* 1 RECENT" {
+		t.Errorf("first session: %q", got)
+	}
+	first.ok("LOGOUT")
+	first.ended()
+	address, stop, done := serving(t, imapd.New(imapd.Options{Service: w.Service, InsecureAuth: true}))
+	second := dialAt(t, address).enter(created)
+	if got := second.ok("SELECT INBOX")[1]; got != "* 0 RECENT" {
+		t.Errorf("second session: %q", got)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -16,7 +16,7 @@ type selected struct {
 	id       mailbox.MailboxID
 	table    *mailbox.Table
 	readOnly bool
-	recent   mailbox.UID // messages from here on are \Recent in this session
+	recent   []mailbox.UIDRange // \Recent in this session, ascending
 
 	words   []string                      // the keywords that the client knows
 	spelled map[mailbox.Flags][]imap.Flag // combinations of keywords, while seen stays
@@ -58,8 +58,8 @@ func (c *conn) tell(t told) error {
 	switch err := c.sel.table.Refresh(c.ctx); {
 	case errors.Is(err, mailbox.ErrNoMailbox):
 		return byeDeleted // by another session (RFC 2180, 3.3)
-	case errors.Is(err, mailbox.ErrClosed) || c.ctx.Err() != nil:
-		return nil // the connection ends anyway
+	case err != nil && passing(err):
+		return nil
 	case err != nil:
 		c.log().Error("can't look for changes", "error", err)
 		return nil // the next command tries again
@@ -133,15 +133,11 @@ func (c *conn) tellArrivals(v mailbox.View) {
 
 // writeExists tells how many messages there are, and how many are recent.
 func (c *conn) writeExists() {
+	c.claimRecent()
 	c.sent(c.w.Count(uint32(len(c.sel.uids)), "EXISTS"))
 	if !c.enabled.rev2 {
-		c.sent(c.w.Count(c.sel.countRecent(), "RECENT"))
+		c.sent(c.w.Count(uint32(c.sel.countRecent()), "RECENT"))
 	}
-}
-
-func (s *selected) countRecent() uint32 {
-	i, _ := slices.BinarySearch(s.uids, s.recent)
-	return uint32(len(s.uids) - i)
 }
 
 // tellFlags tells the flags that changed of the first known messages; those that
