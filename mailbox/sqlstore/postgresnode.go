@@ -108,6 +108,7 @@ func (e *postgres) enterTimeline(on *session, now timeline) error {
 		return errors.Join(err, undo)
 	}
 	if raised {
+		e.s.watch.tellAll()
 		e.s.opts.Log.Error("another PostgreSQL server has taken over, perhaps without the last mail; every UIDVALIDITY was raised",
 			"timeline", now.number)
 	}
