@@ -22,7 +22,11 @@ var (
 
 func (c *conn) capabilities() [][]string {
 	if c.state != notAuthenticated {
-		return [][]string{capsAlways, capsLoggedIn, {fmt.Sprintf("APPENDLIMIT=%d", c.srv.o.Limits.Message)}}
+		caps := [][]string{capsAlways, capsLoggedIn}
+		if !c.compressed {
+			caps = append(caps, []string{"COMPRESS=DEFLATE"})
+		}
+		return append(caps, []string{fmt.Sprintf("APPENDLIMIT=%d", c.srv.o.Limits.Message)})
 	}
 	caps := [][]string{capsAlways}
 	if !c.protected() && c.srv.o.TLS != nil {

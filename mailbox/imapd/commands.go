@@ -53,6 +53,7 @@ var commands = map[string]command{
 	"APPEND":       {loggedIn, everything, (*conn).append},
 	"IDLE":         {loggedIn, everything, (*conn).idle},
 	"ID":           {anyState, everything, (*conn).runID},
+	"COMPRESS":     {loggedIn, everything, (*conn).compress},
 	"CLOSE":        {selectedState, nothingElse, (*conn).close},
 	"UNSELECT":     {selectedState, nothingElse, (*conn).unselect},
 	"CHECK":        {selectedState, everything, (*conn).noop},

@@ -49,7 +49,8 @@ func TestTranscripts(t *testing.T) {
 		_, client := testTLS()
 		return transcript.Server{
 			Dial: p.dial, TLS: client, Do: p.do,
-			Vars: map[string]string{"user": "b@example.org", "secret": p.created.Secret},
+			Upgrade: map[string]func(net.Conn) (net.Conn, error){"deflate": compressing},
+			Vars:    map[string]string{"user": "b@example.org", "secret": p.created.Secret},
 		}
 	})
 }
