@@ -8,6 +8,7 @@
 //	store, err := sqlstore.Open(ctx, …)          // with StoreKey(v, id)
 //	g, err := gateway.Open(ctx, gateway.Options{Vault: v, Store: store})
 //	group.Go(func() error { return g.ServeSubmission(ctx, smtpListener) })
+//	group.Go(func() error { return g.ServeIMAP(ctx, imapListener) })
 //	group.Go(func() error { return g.Run(ctx) })
 //
 // Out: mail that the client submits is signed and encrypted to every recipient, with
@@ -15,6 +16,10 @@
 // (outgoing.go, recipients.go). What was accepted is in the vault before the client
 // hears "250", and stays there until the provider has it or the user was told that it
 // never will (outbox.go, sender.go).
+//
+// In: mail is fetched, decrypted and verified, and the verified content stored, sealed,
+// for the client to read by IMAP (incoming.go, verdict.go, render.go). Flags, moves,
+// deletions and what the client stores travel both ways (sync.go has the rules).
 //
 // Keys: what is known of other people's keys, and which of them is trusted, are
 // values and pure functions (peer.go, learn.go).
@@ -34,9 +39,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/restante/restante/gateway/vault"
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/imapd"
 	"github.com/restante/restante/pgp"
 )
 
@@ -61,6 +69,7 @@ type Gateway struct {
 	local    *Local
 	box      *outbox
 	sender   *sender
+	watcher  *watcher
 	own      atomic.Pointer[Identity]
 }
 
@@ -89,6 +98,7 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
 	g.sender = g.newSender()
+	g.watcher = g.newWatcher()
 	return g, nil
 }
 
@@ -106,6 +116,19 @@ func (g *Gateway) newSender() *sender {
 	r := &reporter{box: g.box, local: g.local, now: g.o.Now, keys: func() ([]*pgp.Key, error) { return g.own.Load().Keys(), nil }}
 	return &sender{
 		box: g.box, submit: g.upstream.submit, report: r.report, now: g.o.Now, log: g.o.Log, wake: make(chan struct{}, 1),
+	}
+}
+
+func (g *Gateway) newWatcher() *watcher {
+	s := &syncer{
+		vault: g.o.Vault, local: g.local, dir: g.o.TempDir, log: g.o.Log,
+		opener: &opener{own: g.own.Load, contacts: g.contacts, dir: g.o.TempDir, now: g.o.Now},
+		upload: func(w io.Writer, header []byte, body io.Reader) error {
+			return sealToSelf(w, g.own.Load(), header, body, g.o.Now())
+		},
+	}
+	return &watcher{
+		sync: s, connect: g.upstream.connect, up: g.sender.retry, wake: make(chan struct{}, 1), now: g.o.Now,
 	}
 }
 
@@ -161,9 +184,49 @@ func (g *Gateway) ServeSubmission(ctx context.Context, ln net.Listener) error {
 	return s.serve(ctx, ln)
 }
 
+// ServeIMAP lets the user's mail client read and change the local mail, on
+// connections of ln, which must be on loopback: they are not encrypted. It ends when
+// ctx does, with nil.
+func (g *Gateway) ServeIMAP(ctx context.Context, ln net.Listener) error {
+	// There is no gate: what the client stores is encrypted before it goes up.
+	return imapd.New(imapd.Options{Service: g.local.Service, InsecureAuth: true, Log: g.o.Log}).Serve(ctx, ln)
+}
+
 // Run does what goes on by itself, until ctx ends; then it returns nil. It sends what
-// is in the outbox.
-func (g *Gateway) Run(ctx context.Context) error { return g.sender.run(ctx) }
+// is in the outbox, and keeps the local store and the provider the same. An error is
+// one of the vault or the local store.
+func (g *Gateway) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.sender.run(ctx) })
+	group.Go(func() error { return g.watcher.run(ctx) })
+	return group.Wait()
+}
+
+// Status is how the gateway is doing.
+type Status struct {
+	Synced  time.Time  // when local store and provider were last the same; zero is never
+	Trouble error      // what stands in the way since, for the user
+	Outbox  []Outgoing // mail that the provider does not have yet, the oldest first
+	Held    []addr.Address
+}
+
+// Status returns how the gateway is doing. Held are those whose key has changed and
+// waits to be accepted.
+func (g *Gateway) Status() (Status, error) {
+	var s Status
+	s.Synced, s.Trouble = g.watcher.state()
+	var err error
+	if s.Outbox, err = g.box.list(); err != nil {
+		return Status{}, err
+	}
+	err = g.contacts.Each(func(a addr.Address, p Peer) error {
+		if p.Proposed != "" {
+			s.Held = append(s.Held, a)
+		}
+		return nil
+	})
+	return s, err
+}
 
 // Close closes the local store's sessions. ServeSubmission and Run must have ended.
 func (g *Gateway) Close() error { return g.local.Close() }

@@ -17,6 +17,7 @@ import (
 	"github.com/restante/restante/internal/listen"
 	"github.com/restante/restante/internal/mime"
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/imapd"
 	"github.com/restante/restante/mailbox/seal"
 	"github.com/restante/restante/mailbox/sqlstore"
 	"github.com/restante/restante/mta"
@@ -45,6 +46,7 @@ type testRelay struct {
 	service *mailbox.Service
 	ca      []byte
 	smtps   string
+	imaps   string
 }
 
 func openTestStore(t *testing.T, path string, key func(seal.StoreID) *seal.RelayKey) *sqlstore.Store {
@@ -85,7 +87,10 @@ func newRelay(t *testing.T) *testRelay {
 	serve(t, func(ctx context.Context) error {
 		return server.ServeSubmission(ctx, tls.NewListener(ln, certs.Config("smtp")))
 	})
-	return &testRelay{service: service, ca: certs.CA(), smtps: ln.Addr().String()}
+	imap := listenLoopback(t)
+	reader := imapd.New(imapd.Options{Service: service, Gate: encryptedOnly})
+	serve(t, func(ctx context.Context) error { return reader.Serve(ctx, tls.NewListener(imap, certs.Config("imap"))) })
+	return &testRelay{service: service, ca: certs.CA(), smtps: ln.Addr().String(), imaps: imap.Addr().String()}
 }
 
 // serve runs f until the test ends, and waits for it. The cleanup comes before those
@@ -127,7 +132,7 @@ func (r *testRelay) account(t *testing.T, name string) Account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Account{Address: c.Address.String(), Password: c.Secret, SMTPS: r.smtps, CA: r.ca}
+	return Account{Address: c.Address.String(), Password: c.Secret, SMTPS: r.smtps, IMAPS: r.imaps, CA: r.ca}
 }
 
 // inbox returns the mail in an account's INBOX at the relay.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/restante/restante/internal/addr"
@@ -37,6 +38,13 @@ type sender struct {
 	now    func() time.Time
 	log    *slog.Logger
 	wake   chan struct{}
+	all    atomic.Bool // the next round tries all, due or not
+}
+
+// retry makes the sender try everything at once: the provider can be reached again.
+func (s *sender) retry() {
+	s.all.Store(true)
+	s.kick()
 }
 
 // kick makes the sender look at the outbox at once.
@@ -50,7 +58,7 @@ func (s *sender) kick() {
 // run sends until ctx ends, then returns nil. Errors are those of the vault.
 func (s *sender) run(ctx context.Context) error {
 	for {
-		next, err := s.round(ctx, false)
+		next, err := s.round(ctx, s.all.Swap(false))
 		if ctx.Err() != nil {
 			return nil
 		}

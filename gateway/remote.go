@@ -1,0 +1,369 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/restante/restante/mailbox"
+)
+
+// remote is a connection to the provider's IMAP server. It is for one goroutine.
+type remote struct {
+	client  *imapclient.Client
+	stop    func() bool
+	changed chan struct{} // a token when the server spoke of a change
+	delim   string        // between levels of mailbox names
+	open    string        // the selected mailbox
+	inbox   seen          // INBOX as the last look found it
+}
+
+// seen is what tells that a mailbox has changed since.
+type seen struct {
+	validity, messages uint32
+	next               imap.UID
+	modseq             uint64
+}
+
+func seenOf(d *imap.SelectData) seen {
+	return seen{d.UIDValidity, d.NumMessages, d.UIDNext, d.HighestModSeq}
+}
+
+// connect logs in. The connection ends with close or when ctx is cancelled.
+func (u Upstream) connect(ctx context.Context) (*remote, error) {
+	conn, err := u.dial(ctx, u.IMAPS)
+	if err != nil {
+		return nil, fmt.Errorf("connect to IMAP: %w", err)
+	}
+	r := &remote{changed: make(chan struct{}, 1), delim: "/"}
+	r.client = imapclient.New(conn, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+		Mailbox: func(*imapclient.UnilateralDataMailbox) { r.hint() },
+		Expunge: func(uint32) { r.hint() },
+		Fetch: func(m *imapclient.FetchMessageData) {
+			_, _ = m.Collect() // the next look reads it; the library wants it consumed
+			r.hint()
+		},
+	}})
+	r.stop = context.AfterFunc(ctx, func() { conn.Close() })
+	if err := r.client.Login(u.Address.String(), u.Password).Wait(); err != nil {
+		return nil, errors.Join(fmt.Errorf("log in to IMAP: %w", err), r.close())
+	}
+	return r, nil
+}
+
+// hint runs on the client's reading goroutine and must not block it.
+func (r *remote) hint() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (r *remote) close() error {
+	r.stop()
+	return r.client.Close()
+}
+
+// place is a mailbox on the server.
+type place struct {
+	name string // with '/' between levels
+	use  mailbox.SpecialUse
+}
+
+// uses are the roles of mailboxes (RFC 6154) that both sides know.
+var uses = map[imap.MailboxAttr]mailbox.SpecialUse{
+	imap.MailboxAttrArchive: mailbox.UseArchive, imap.MailboxAttrDrafts: mailbox.UseDrafts,
+	imap.MailboxAttrJunk: mailbox.UseJunk, imap.MailboxAttrSent: mailbox.UseSent, imap.MailboxAttrTrash: mailbox.UseTrash,
+}
+
+// mailboxes lists the mailboxes that hold messages of their own.
+func (r *remote) mailboxes() ([]place, error) {
+	list, err := r.client.List("", "*", nil).Collect()
+	if err != nil {
+		return nil, fmt.Errorf("list mailboxes: %w", err)
+	}
+	var places []place
+	for _, m := range list {
+		if m.Delim != 0 {
+			r.delim = string(m.Delim)
+		}
+		if p, ok := r.place(m); ok {
+			places = append(places, p)
+		}
+	}
+	return places, nil
+}
+
+func (r *remote) place(m *imap.ListData) (place, bool) {
+	p := place{name: nameHere(m.Mailbox, r.delim)}
+	for _, a := range m.Attrs {
+		switch a {
+		case imap.MailboxAttrNoSelect, imap.MailboxAttrNonExistent, imap.MailboxAttrAll, imap.MailboxAttrFlagged:
+			return p, false // no mailbox, or one that shows what is in others
+		}
+		if use, ok := uses[a]; ok {
+			p.use = use
+		}
+	}
+	return p, true
+}
+
+// nameHere returns the local spelling of a server's mailbox name.
+func nameHere(name, delim string) string {
+	if strings.EqualFold(name, "INBOX") {
+		return "INBOX"
+	}
+	return strings.ReplaceAll(name, delim, "/")
+}
+
+func (r *remote) name(local string) string { return strings.ReplaceAll(local, "/", r.delim) }
+
+// drop deletes a mailbox, which is empty.
+func (r *remote) drop(local string) error {
+	if r.open == local {
+		r.open = ""
+		if err := r.client.Unselect().Wait(); err != nil {
+			return fmt.Errorf("unselect mailbox: %w", err)
+		}
+	}
+	if err := r.client.Delete(r.name(local)).Wait(); err != nil {
+		return fmt.Errorf("delete mailbox: %w", err)
+	}
+	return nil
+}
+
+func (r *remote) create(local string) error {
+	if err := r.client.Create(r.name(local), nil).Wait(); err != nil {
+		return fmt.Errorf("create mailbox: %w", err)
+	}
+	return nil
+}
+
+// look is what a mailbox on the server holds.
+type look struct {
+	validity uint32
+	modseq   uint64 // 0: the server has none
+	messages map[imap.UID]flagSet
+	keeps    func(flag string) bool
+}
+
+// look reads a mailbox. Of messages that did not change since the mod-sequence, it
+// takes the flags from known.
+func (r *remote) look(local string, l *ledger) (*look, error) {
+	condstore := r.client.Caps().Has(imap.CapCondStore)
+	selected, err := r.client.Select(r.name(local), &imap.SelectOptions{CondStore: condstore}).Wait()
+	if err != nil {
+		return nil, fmt.Errorf("select mailbox: %w", err)
+	}
+	r.open = local
+	if local == "INBOX" {
+		r.inbox = seenOf(selected)
+	}
+	k := &look{validity: selected.UIDValidity, modseq: selected.HighestModSeq, messages: map[imap.UID]flagSet{}, keeps: permanent(selected.PermanentFlags)}
+	if selected.NumMessages == 0 {
+		return k, nil
+	}
+	since := uint64(0)
+	if condstore && k.modseq != 0 && k.validity == l.Validity {
+		since = l.ModSeq
+	}
+	if since > 0 {
+		if err := r.present(k, l); err != nil {
+			return nil, err
+		}
+	}
+	if since > 0 && since == k.modseq {
+		return k, nil
+	}
+	return k, r.flags(k, since)
+}
+
+// present fills in which messages there are, with the flags as they were.
+func (r *remote) present(k *look, l *ledger) error {
+	found, err := r.client.UIDSearch(&imap.SearchCriteria{}, nil).Wait()
+	if err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	known := l.byRemote()
+	for _, uid := range found.AllUIDs() {
+		k.messages[uid] = flagSet{}
+		if e := known[uid]; e != nil {
+			k.messages[uid] = newFlagSet(e.Flags...)
+		}
+	}
+	return nil
+}
+
+// flags fills in the flags that have changed since a mod-sequence, or all.
+func (r *remote) flags(k *look, since uint64) error {
+	found, err := r.client.Fetch(imap.UIDSet{{Start: 1, Stop: 0}}, &imap.FetchOptions{UID: true, Flags: true, ChangedSince: since}).Collect()
+	if err != nil {
+		return fmt.Errorf("fetch flags: %w", err)
+	}
+	for _, m := range found {
+		k.messages[m.UID] = flagSetOf(m.Flags)
+	}
+	return nil
+}
+
+// permanent returns which flags the server keeps (RFC 9051, 7.1). A server that does
+// not say keeps all; so does one that takes new keywords, though some of those list
+// only flags that are in use.
+func permanent(list []imap.Flag) func(string) bool {
+	if len(list) == 0 {
+		return func(string) bool { return true }
+	}
+	s := flagSetOf(list)
+	return func(name string) bool { return s[name] || s[`\*`] }
+}
+
+// selectBox makes a mailbox the selected one.
+func (r *remote) selectBox(local string) error {
+	if r.open == local {
+		return nil
+	}
+	if _, err := r.client.Select(r.name(local), nil).Wait(); err != nil {
+		return fmt.Errorf("select mailbox: %w", err)
+	}
+	r.open = local
+	return nil
+}
+
+// fetch reads one message into w and returns its internal date. It reports false if
+// the message is not there any more.
+func (r *remote) fetch(local string, uid imap.UID, w io.Writer) (date time.Time, ok bool, err error) {
+	if err := r.selectBox(local); err != nil {
+		return time.Time{}, false, err
+	}
+	cmd := r.client.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{
+		UID: true, InternalDate: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}},
+	})
+	for m := cmd.Next(); m != nil; m = cmd.Next() {
+		for item := m.Next(); item != nil; item = m.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataInternalDate:
+				date = item.Time
+			case imapclient.FetchItemDataBodySection:
+				if item.Literal != nil && err == nil {
+					_, err = io.Copy(w, item.Literal)
+					ok = true
+				}
+			}
+		}
+	}
+	return date, ok && err == nil, errors.Join(err, cmd.Close())
+}
+
+// append puts a message into a mailbox and returns its UID, 0 if the server does not
+// tell.
+func (r *remote) append(local string, msg io.Reader, size int64, flags flagSet, date time.Time) (imap.UID, error) {
+	cmd := r.client.Append(r.name(local), size, &imap.AppendOptions{Flags: flags.imap(), Time: date})
+	_, err := io.Copy(cmd, msg)
+	if err == nil {
+		err = cmd.Close()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("append: %w", err)
+	}
+	data, err := cmd.Wait()
+	if err != nil {
+		return 0, fmt.Errorf("append: %w", err)
+	}
+	return data.UID, nil
+}
+
+// copy copies a message to another mailbox, or moves it, and returns its UID there,
+// 0 if the server does not tell.
+func (r *remote) copy(from string, uid imap.UID, to string, move bool) (imap.UID, error) {
+	if err := r.selectBox(from); err != nil {
+		return 0, err
+	}
+	var dest imap.NumSet
+	if move {
+		data, err := r.client.Move(imap.UIDSetNum(uid), r.name(to)).Wait()
+		if err != nil {
+			return 0, fmt.Errorf("move: %w", err)
+		}
+		dest = data.DestUIDs
+	} else {
+		data, err := r.client.Copy(imap.UIDSetNum(uid), r.name(to)).Wait()
+		if err != nil {
+			return 0, fmt.Errorf("copy: %w", err)
+		}
+		dest = data.DestUIDs
+	}
+	if uids, ok := dest.(imap.UIDSet); ok {
+		if nums, ok := uids.Nums(); ok && len(nums) == 1 {
+			return nums[0], nil
+		}
+	}
+	return 0, nil
+}
+
+// store changes the flags of messages.
+func (r *remote) store(local string, uids []imap.UID, op imap.StoreFlagsOp, flags flagSet) error {
+	if err := r.selectBox(local); err != nil {
+		return err
+	}
+	err := r.client.Store(imap.UIDSetNum(uids...), &imap.StoreFlags{Op: op, Silent: true, Flags: flags.imap()}, nil).Close()
+	if err != nil {
+		return fmt.Errorf("store flags: %w", err)
+	}
+	return nil
+}
+
+// remove deletes messages. Without UIDPLUS the server has no command that expunges
+// these and no others: they are left to it, marked as deleted.
+func (r *remote) remove(local string, uids []imap.UID) error {
+	if err := r.store(local, uids, imap.StoreFlagsAdd, newFlagSet(`\deleted`)); err != nil {
+		return err
+	}
+	caps := r.client.Caps()
+	if !caps.Has(imap.CapUIDPlus) && !caps.Has(imap.CapIMAP4rev2) {
+		return nil
+	}
+	if err := r.client.UIDExpunge(imap.UIDSetNum(uids...)).Close(); err != nil {
+		return fmt.Errorf("expunge: %w", err)
+	}
+	return nil
+}
+
+// idle waits until the server speaks of a change, wake has a token, ctx ends, or so
+// long has passed.
+func (r *remote) idle(ctx context.Context, wake <-chan struct{}, most time.Duration) error {
+	// What came since the last look is not told in IDLE: SELECT shows it.
+	selected, err := r.client.Select("INBOX", &imap.SelectOptions{CondStore: r.client.Caps().Has(imap.CapCondStore)}).Wait()
+	if err != nil {
+		return fmt.Errorf("select INBOX: %w", err)
+	}
+	r.open = "INBOX"
+	if seenOf(selected) != r.inbox {
+		return nil
+	}
+	idle, err := r.client.Idle()
+	if err != nil {
+		return fmt.Errorf("idle: %w", err)
+	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-r.changed:
+	case <-wake:
+	case <-r.client.Closed():
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	if err := idle.Close(); err != nil {
+		return fmt.Errorf("end idle: %w", err)
+	}
+	if err := idle.Wait(); err != nil {
+		return fmt.Errorf("end idle: %w", err)
+	}
+	return ctx.Err()
+}
