@@ -239,6 +239,10 @@ func postgresOutcome(err error) error {
 func lostConnection(err error) bool {
 	var netErr net.Error
 	var connectErr *pgconn.ConnectError
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.SeverityUnlocalized == "FATAL" || pe.SeverityUnlocalized == "PANIC"
+	}
 	return errors.As(err, &netErr) || errors.As(err, &connectErr) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
 )
@@ -234,29 +236,71 @@ func seePrefix(t *testing.T, s *Store) {
 }
 
 // TestNodesTakeOneDelivery: a delivery that comes to two nodes at once is stored
-// once, and both tell the same place.
+// once, and both tell the same place. Both are held up where they would change the
+// account, so that neither can be done before the other has looked.
 func TestNodesTakeOneDelivery(t *testing.T) {
 	t.Parallel()
-	all := nodes(t, postgresOptions(t), 2)
-	for i := range 20 {
-		var receipts [2]mailbox.Receipt
-		var both sync.WaitGroup
-		for n, s := range all {
-			d := newDelivery(t, s, alice, 100)
-			d.DeliveryID = fmt.Appendf(nil, "delivery %d", i)
-			both.Go(func() {
-				rs, err := s.Accept(t.Context(), []mailbox.Delivery{d})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				receipts[n] = rs[0]
-			})
+	const name = "TestNodesTakeOneDelivery"
+	o := postgresOptions(t)
+	all := nodes(t, o.with(t, "application_name", name), 2)
+	release := holdAccount(t, o, alice)
+	receipts := make(chan mailbox.Receipt, 2)
+	for _, s := range all {
+		d := newDelivery(t, s, alice, 100)
+		d.DeliveryID = []byte("delivery")
+		go func() {
+			rs, err := s.Accept(context.Background(), []mailbox.Delivery{d})
+			if err != nil {
+				t.Error(err)
+				rs = make([]mailbox.Receipt, 1)
+			}
+			receipts <- rs[0]
+		}()
+	}
+	waiting(t, name, 2)
+	release()
+	if a, b := <-receipts, <-receipts; a.UID != b.UID || a.Duplicate == b.Duplicate {
+		t.Errorf("got receipts %+v and %+v", a, b)
+	}
+	if n := count(t, all[0]); n != 1 {
+		t.Errorf("%d messages are there, want 1", n)
+	}
+}
+
+// holdAccount locks an account's row until release.
+func holdAccount(t *testing.T, o Options, id mailbox.AccountID) (release func()) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), o.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := c.Begin(t.Context())
+	if err == nil {
+		_, err = x.Exec(t.Context(), `SELECT 1 FROM account WHERE account_id = $1 FOR UPDATE`, int64(id))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(x.Commit(t.Context()), c.Close(t.Context())); err != nil {
+			t.Fatal(err)
 		}
-		both.Wait()
-		a, b := receipts[0], receipts[1]
-		if a.UID != b.UID || a.Duplicate == b.Duplicate {
-			t.Fatalf("got receipts %+v and %+v", a, b)
+	}
+}
+
+// waiting returns when n connections of that name wait for a lock.
+func waiting(t *testing.T, name string, n int) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), sharedPG.server.url(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	for k := 0; k < n; {
+		err := c.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE application_name = $1 AND wait_event_type = 'Lock'`, name).Scan(&k)
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
