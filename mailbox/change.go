@@ -92,20 +92,6 @@ func (own *owner) reseal(m *Message, to MailboxID, uid UID) (key, envelope []byt
 	return own.newOpener().bind(m, to, uid)
 }
 
-// Expunge deletes the messages of the set that carry Deleted, or all of the set.
-// Errors: ErrNoMailbox.
-func (x *Session) Expunge(ctx context.Context, mbox MailboxID, set []UIDRange, all bool) (Expunged, error) {
-	own, err := x.use()
-	if err != nil {
-		return Expunged{}, err
-	}
-	e, err := own.svc.store.Expunge(ctx, own.id, mbox, set, all)
-	if err != nil {
-		return Expunged{}, fmt.Errorf("expunge: %w", err)
-	}
-	return e, nil
-}
-
 // TakeRecent returns the lowest UID that no session was told of, and takes all
 // messages there are as told (RFC 3501, 2.3.2). Errors: ErrNoMailbox.
 func (x *Session) TakeRecent(ctx context.Context, mbox MailboxID) (UID, error) {

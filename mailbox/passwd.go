@@ -18,10 +18,15 @@ func (s *Service) SetState(ctx context.Context, id AccountID, state AccountState
 	return s.recheck(ctx, id)
 }
 
-// RemoveAccount deletes an account and everything it owns, and ends its sessions.
+// RemoveAccount deletes an account and everything it owns, and ends its sessions. If
+// it fails half-way, the account is disabled and has lost some of its mail; doing it
+// again removes the rest.
 func (s *Service) RemoveAccount(ctx context.Context, id AccountID) error {
-	if s.closed() {
-		return ErrClosed
+	if err := s.SetState(ctx, id, Disabled); err != nil {
+		return fmt.Errorf("remove account: %w", err)
+	}
+	if err := s.empty(ctx, id); err != nil {
+		return fmt.Errorf("remove account: %w", err)
 	}
 	if err := s.store.RemoveAccount(ctx, id); err != nil {
 		return fmt.Errorf("remove account: %w", err)
@@ -133,7 +138,7 @@ func (s *Service) ResetAccount(ctx context.Context, id AccountID, password strin
 	if err := s.recheck(ctx, id); err != nil {
 		return Created{}, 0, fmt.Errorf("reset account: %w", err)
 	}
-	if err := s.clearOut(ctx, id, root.Keys(s.owner(id, generation))); err != nil {
+	if err := s.clearOut(ctx, id, generation, root.Keys(s.owner(id, generation))); err != nil {
 		return Created{}, 0, fmt.Errorf("reset account: %w", err)
 	}
 	c.Account, c.Address = id, addresses[0] // every account has one
@@ -141,17 +146,17 @@ func (s *Service) ResetAccount(ctx context.Context, id AccountID, password strin
 }
 
 // clearOut deletes all that an account's former keys sealed, and makes its default
-// folders anew.
-func (s *Service) clearOut(ctx context.Context, id AccountID, keys *seal.Keys) error {
+// folders anew. Mail that has come for the new keys meanwhile is in INBOX, and stays.
+func (s *Service) clearOut(ctx context.Context, id AccountID, generation uint32, keys *seal.Keys) error {
 	boxes, err := s.store.Mailboxes(ctx, id)
 	if err != nil {
 		return err
 	}
 	for _, b := range boxes {
 		if b.ID != Inbox {
-			err = s.store.DeleteMailbox(ctx, id, b.ID)
+			err = s.deleteMailbox(ctx, id, b.ID)
 		} else {
-			_, err = s.store.Expunge(ctx, id, Inbox, AllUIDs(), true)
+			err = s.expungeSealedBefore(ctx, id, Inbox, generation)
 		}
 		if err != nil {
 			return err

@@ -254,6 +254,14 @@ type CopyResult struct {
 	ModSeq      ModSeq // of the source mailbox after a move
 }
 
+// ExpungeRequest says which messages to expunge.
+type ExpungeRequest struct {
+	Set   []UIDRange
+	Need  Flags // leaves messages alone that lack one of these
+	Spare Flags // and those that carry one of these
+	Limit int   // at most so many, the least UIDs first; 0 is no limit
+}
+
 // Expunged is the outcome of Expunge.
 type Expunged struct {
 	UIDs   []UID // ascending

@@ -165,9 +165,10 @@ type MessageStore interface {
 	// ErrNoMailbox, ErrOverQuota, ErrFull.
 	Copy(ctx context.Context, id AccountID, c CopyRequest, reseal Reseal) (CopyResult, error)
 
-	// Expunge deletes the messages of the set that carry Deleted, or all of
-	// the set when all is true, and remembers that they vanished.
-	Expunge(ctx context.Context, id AccountID, mbox MailboxID, set []UIDRange, all bool) (Expunged, error)
+	// Expunge deletes messages and remembers that they vanished. One call keeps
+	// others from writing for as long as it takes: the limit is there for those
+	// that may be of many.
+	Expunge(ctx context.Context, id AccountID, mbox MailboxID, r ExpungeRequest) (Expunged, error)
 
 	// Rewrap replaces the key and envelope of messages that are still at stage
 	// 0; the others, and messages that are gone, are left as they are. It

@@ -172,7 +172,7 @@ func (x *Session) Delete(ctx context.Context, name string) error {
 	if f.ID == Inbox {
 		return ErrInbox
 	}
-	if err := own.svc.store.DeleteMailbox(ctx, own.id, f.ID); err != nil {
+	if err := own.svc.deleteMailbox(ctx, own.id, f.ID); err != nil {
 		return fmt.Errorf("delete mailbox: %w", err)
 	}
 	return nil

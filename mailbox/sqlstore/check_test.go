@@ -76,7 +76,7 @@ func variedStore(t *testing.T) *Store {
 	if _, err := s.Copy(t.Context(), alice, mailbox.CopyRequest{From: 1, To: 2, Set: two}, keep); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Expunge(t.Context(), alice, 1, one, true); err != nil {
+	if _, err := s.Expunge(t.Context(), alice, 1, mailbox.ExpungeRequest{Set: one}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -130,7 +130,7 @@ func TestDamagedRow(t *testing.T) {
 			all := mailbox.AllUIDs()
 			all[0].High = 1<<32 - 1
 			_, listed := s.Changes(t.Context(), alice, mailbox.Inbox, 0)
-			_, expunged := s.Expunge(t.Context(), alice, mailbox.Inbox, all, true)
+			_, expunged := s.Expunge(t.Context(), alice, mailbox.Inbox, mailbox.ExpungeRequest{Set: all})
 			_, read := s.Messages(t.Context(), alice, mailbox.Inbox, all, 10)
 			found := false
 			for _, err := range []error{listed, expunged, read} {

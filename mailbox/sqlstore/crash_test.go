@@ -215,7 +215,7 @@ func TestFull(t *testing.T) {
 	if errs[0] != nil || !errors.Is(errs[1], mailbox.ErrFull) || errs[2] != nil {
 		t.Errorf("got errors %v in a batch of which one was too large", errs)
 	}
-	if _, err := s.Expunge(t.Context(), alice, mailbox.Inbox, []mailbox.UIDRange{{Low: 1, High: 20}}, true); err != nil {
+	if _, err := s.Expunge(t.Context(), alice, mailbox.Inbox, mailbox.ExpungeRequest{Set: []mailbox.UIDRange{{Low: 1, High: 20}}}); err != nil {
 		t.Fatal(err)
 	}
 	again, err := fillUp(t.Context(), s, 8000)

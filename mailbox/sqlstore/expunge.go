@@ -2,12 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"math"
 
 	"github.com/restante/restante/mailbox"
 )
 
 // Expunge implements mailbox.Store.
-func (s *Store) Expunge(ctx context.Context, id mailbox.AccountID, mbox mailbox.MailboxID, set []mailbox.UIDRange, all bool) (mailbox.Expunged, error) {
+func (s *Store) Expunge(ctx context.Context, id mailbox.AccountID, mbox mailbox.MailboxID, r mailbox.ExpungeRequest) (mailbox.Expunged, error) {
 	var res mailbox.Expunged
 	err := s.write(ctx, "expunge", func(t *tx) error {
 		m, err := t.mailbox(id, mbox)
@@ -15,12 +16,9 @@ func (s *Store) Expunge(ctx context.Context, id mailbox.AccountID, mbox mailbox.
 			return err
 		}
 		res = mailbox.Expunged{ModSeq: m.HighestModSeq}
-		es, err := t.entries(id, mbox, set)
-		if err != nil {
+		es, err := t.doomed(id, mbox, r)
+		if err != nil || len(es) == 0 {
 			return err
-		}
-		if es = doomed(es, all); len(es) == 0 {
-			return nil
 		}
 		for i := range es {
 			res.UIDs = append(res.UIDs, es[i].UID)
@@ -34,18 +32,31 @@ func (s *Store) Expunge(ctx context.Context, id mailbox.AccountID, mbox mailbox.
 	return res, nil
 }
 
-// doomed returns those that an expunge takes.
-func doomed(es []entry, all bool) []entry {
-	if all {
-		return es
+const queryDoomed = `SELECT uid, flags, modseq, size, blob_id FROM message
+	WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4
+	AND (flags & $5) = $5 AND (flags & $6) = 0 ORDER BY uid LIMIT $7`
+
+// doomed returns the messages that an expunge takes, ascending.
+func (t *tx) doomed(id mailbox.AccountID, mbox mailbox.MailboxID, r mailbox.ExpungeRequest) ([]entry, error) {
+	limit := math.MaxInt32
+	if r.Limit > 0 {
+		limit = r.Limit
 	}
-	kept := es[:0]
-	for _, e := range es {
-		if e.Flags&mailbox.Deleted != 0 {
-			kept = append(kept, e)
+	var list []entry
+	var e entry
+	for _, u := range r.Set {
+		err := t.each(queryDoomed, e.scan(), func() error {
+			list = append(list, e)
+			return nil
+		}, int64(id), int64(mbox), int64(u.Low), int64(u.High), int64(r.Need), int64(r.Spare), limit-len(list))
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == limit {
+			break
 		}
 	}
-	return kept
+	return list, nil
 }
 
 // expunge deletes messages with their bodies, and remembers that they vanished.

@@ -141,7 +141,7 @@ func TestDeletedIsGone(t *testing.T) {
 	s := withAlice(t, o)
 	d := deliver(t, s, 20_000)
 	deliver(t, s, 20_000)
-	if _, err := s.Expunge(t.Context(), alice, mailbox.Inbox, []mailbox.UIDRange{{Low: 1, High: 1}}, true); err != nil {
+	if _, err := s.Expunge(t.Context(), alice, mailbox.Inbox, mailbox.ExpungeRequest{Set: []mailbox.UIDRange{{Low: 1, High: 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

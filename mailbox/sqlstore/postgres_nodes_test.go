@@ -129,7 +129,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 		t.Error("the other node doesn't see the message")
 	}
 	await(t, ha, alice)
-	if _, err := b.Expunge(t.Context(), alice, mailbox.Inbox, mailbox.AllUIDs(), true); err != nil {
+	if _, err := b.Expunge(t.Context(), alice, mailbox.Inbox, mailbox.ExpungeRequest{Set: mailbox.AllUIDs()}); err != nil {
 		t.Fatal(err)
 	}
 	await(t, ha, alice)

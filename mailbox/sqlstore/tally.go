@@ -26,6 +26,11 @@ type entry struct {
 	blob seal.BlobID
 }
 
+// scan returns where uid, flags, modseq, size and blob_id go.
+func (e *entry) scan() []any {
+	return []any{num(&e.UID), num(&e.Flags), num(&e.ModSeq), num(&e.size), blobColumn{&e.blob}}
+}
+
 func tallyOf(es []entry) tally {
 	var s tally
 	for i := range es {
@@ -60,7 +65,7 @@ const queryEntries = `SELECT uid, flags, modseq, size, blob_id FROM message
 func (q querier) entries(id mailbox.AccountID, mbox mailbox.MailboxID, set []mailbox.UIDRange) ([]entry, error) {
 	var list []entry
 	var e entry
-	dest := []any{num(&e.UID), num(&e.Flags), num(&e.ModSeq), num(&e.size), blobColumn{&e.blob}}
+	dest := e.scan()
 	for _, r := range set {
 		err := q.each(queryEntries, dest, func() error {
 			list = append(list, e)

@@ -120,7 +120,7 @@ func acceptQuotaBytes(e *env) {
 	e.wantErr(err, mailbox.ErrOverQuota)
 	equal(e, "UIDs", e.uids(inbox), upTo(2))
 	equal(e, "UIDNEXT", e.getMailbox(inbox).UIDNext, 3)
-	_, err = e.s.Expunge(e.ctx, alice, inbox, set(1), true)
+	_, err = e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(1)})
 	e.must(err)
 	e.fill(inbox, 1)
 }
@@ -189,7 +189,7 @@ func dedupAgain(e *env) {
 func dedupGone(e *env) {
 	e.account(alice)
 	first := e.accept(e.identified("x"))[0]
-	_, err := e.s.Expunge(e.ctx, alice, inbox, set(first.UID), true)
+	_, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(first.UID)})
 	e.must(err)
 	got := e.accept(e.identified("x"))[0]
 	if !got.Duplicate || got.UID != first.UID {

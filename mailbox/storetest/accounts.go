@@ -217,8 +217,12 @@ func accountChange(e *env) {
 		{"Copy of nothing", false, func() error {
 			return ignore(e.s.Copy(e.ctx, alice, mailbox.CopyRequest{From: inbox, To: sent, Set: set(99)}, keep))
 		}},
-		{"Expunge", true, func() error { return ignore(e.s.Expunge(e.ctx, alice, inbox, set(1), false)) }},
-		{"Expunge of nothing", false, func() error { return ignore(e.s.Expunge(e.ctx, alice, inbox, set(1), false)) }},
+		{"Expunge", true, func() error {
+			return ignore(e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(1), Need: mailbox.Deleted}))
+		}},
+		{"Expunge of nothing", false, func() error {
+			return ignore(e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(1), Need: mailbox.Deleted}))
+		}},
 		{"SetState", true, func() error { return e.s.SetState(e.ctx, alice, mailbox.Disabled) }},
 	} {
 		if got := e.changed(func() { e.must(c.f()) }); got != c.want {

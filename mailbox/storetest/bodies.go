@@ -120,7 +120,7 @@ func bodyOutlives(e *env) {
 		rs := e.accept(d)
 		r, err := e.s.OpenBody(e.ctx, alice, d.Blob)
 		e.must(err)
-		_, err = e.s.Expunge(e.ctx, alice, inbox, set(rs[0].UID), true)
+		_, err = e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(rs[0].UID)})
 		e.must(err)
 		got, err := io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
 		e.must(err)

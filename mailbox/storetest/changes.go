@@ -25,7 +25,7 @@ func changesAll(e *env) {
 	got := e.changes(inbox, 0)
 	equal(e, "changes of an empty mailbox", got, mailbox.Changes{Mailbox: e.getMailbox(inbox), Complete: true})
 	e.accept(e.message(0), e.message(mailbox.Seen), e.message(mailbox.Draft))
-	_, err := e.s.Expunge(e.ctx, alice, inbox, set(2), true)
+	_, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(2)})
 	e.must(err)
 	equal(e, "all messages", e.changes(inbox, 0), mailbox.Changes{
 		Mailbox:  e.getMailbox(inbox),
@@ -58,7 +58,7 @@ func changesVanished(e *env) {
 	start := e.getMailbox(inbox).HighestModSeq
 	expunge := func(us ...mailbox.UID) mailbox.ModSeq {
 		e.Helper()
-		x, err := e.s.Expunge(e.ctx, alice, inbox, set(us...), true)
+		x, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(us...)})
 		e.must(err)
 		equal(e, "expunged", x.UIDs, us)
 		return x.ModSeq
@@ -97,7 +97,7 @@ func changesFloor(e *env) {
 	e.fill(inbox, 6)
 	var at []mailbox.ModSeq
 	for _, us := range [][]mailbox.UID{{1}, {2, 4}, {3}} {
-		x, err := e.s.Expunge(e.ctx, alice, inbox, set(us...), true)
+		x, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(us...)})
 		e.must(err)
 		at = append(at, x.ModSeq)
 	}
@@ -124,7 +124,7 @@ func changesNoMailbox(e *env) {
 func messagesSets(e *env) {
 	e.account(alice)
 	e.fill(inbox, 30)
-	_, err := e.s.Expunge(e.ctx, alice, inbox, []mailbox.UIDRange{{Low: 10, High: 19}}, true)
+	_, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: []mailbox.UIDRange{{Low: 10, High: 19}}})
 	e.must(err)
 	for _, c := range []struct {
 		name  string

@@ -119,7 +119,7 @@ func (e *env) churn(ds []mailbox.Delivery, f mailbox.Flags) {
 			e.Error(err)
 		}
 		if i%3 == 0 {
-			if _, err := e.s.Expunge(e.ctx, alice, inbox, us, true); err != nil {
+			if _, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: us}); err != nil {
 				e.Error(err)
 			}
 		}

@@ -27,6 +27,7 @@ var copyCases = []testCase{
 var expungeCases = []testCase{
 	{"expunge/deleted", expungeDeleted},
 	{"expunge/all", expungeAll},
+	{"expunge/some", expungeSome},
 	{"expunge/no mailbox", expungeNoMailbox},
 }
 
@@ -172,7 +173,7 @@ func copyShares(e *env) {
 			uid  mailbox.UID
 		}{{inbox, first}, {sent, second}, {inbox, moved}} {
 			e.hasBody(alice, d.Blob, size)
-			_, err := e.s.Expunge(e.ctx, alice, x.mbox, set(x.uid), true)
+			_, err := e.s.Expunge(e.ctx, alice, x.mbox, mailbox.ExpungeRequest{Set: set(x.uid)})
 			e.must(err)
 		}
 		e.noBody(alice, d.Blob)
@@ -183,7 +184,7 @@ func copyShares(e *env) {
 func copyGone(e *env) {
 	e.account(alice)
 	e.fill(inbox, 3)
-	_, err := e.s.Expunge(e.ctx, alice, inbox, set(2), true)
+	_, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(2)})
 	e.must(err)
 	equal(e, "copied", e.copy(inbox, sent, false, 1, 2, 3, 9).Source, []mailbox.UID{1, 3})
 	top := e.getMailbox(inbox).HighestModSeq
@@ -253,7 +254,7 @@ func expungeDeleted(e *env) {
 		ds = append(ds, e.message(f))
 	}
 	e.accept(ds...)
-	got, err := e.s.Expunge(e.ctx, alice, inbox, []mailbox.UIDRange{{Low: 1, High: 4}}, false)
+	got, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: []mailbox.UIDRange{{Low: 1, High: 4}}, Need: mailbox.Deleted})
 	e.must(err)
 	equal(e, "expunged", got, mailbox.Expunged{UIDs: []mailbox.UID{2, 4}, ModSeq: 8})
 	equal(e, "UIDs", e.uids(inbox), []mailbox.UID{1, 3, 5, 6})
@@ -266,7 +267,7 @@ func expungeDeleted(e *env) {
 			e.hasBody(alice, d.Blob, bodySize)
 		}
 	}
-	again, err := e.s.Expunge(e.ctx, alice, inbox, []mailbox.UIDRange{{Low: 1, High: 4}}, false)
+	again, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: []mailbox.UIDRange{{Low: 1, High: 4}}, Need: mailbox.Deleted})
 	e.must(err)
 	equal(e, "expunged again", again, mailbox.Expunged{ModSeq: 8})
 }
@@ -274,15 +275,33 @@ func expungeDeleted(e *env) {
 func expungeAll(e *env) {
 	e.account(alice)
 	e.fill(inbox, 5)
-	got, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.AllUIDs(), true)
+	got, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: mailbox.AllUIDs()})
 	e.must(err)
 	equal(e, "expunged", got, mailbox.Expunged{UIDs: upTo(5), ModSeq: 7})
 	equal(e, "used", e.getAccount(alice).Used, mailbox.Quota{})
 	equal(e, "next UID", e.accept(e.message(0))[0].UID, 6)
 }
 
+func expungeSome(e *env) {
+	e.account(alice)
+	e.accept(e.message(0), e.message(mailbox.Flagged), e.message(mailbox.Seen), e.message(mailbox.Seen|mailbox.Flagged), e.message(0), e.message(0))
+	for _, c := range []struct {
+		r    mailbox.ExpungeRequest
+		want []mailbox.UID
+	}{
+		{mailbox.ExpungeRequest{Set: mailbox.AllUIDs(), Spare: mailbox.Flagged, Limit: 2}, []mailbox.UID{1, 3}},
+		{mailbox.ExpungeRequest{Set: mailbox.AllUIDs(), Need: mailbox.Seen | mailbox.Flagged}, []mailbox.UID{4}},
+		{mailbox.ExpungeRequest{Set: []mailbox.UIDRange{{Low: 1, High: 4}, {Low: 5, High: 9}}, Limit: 2}, []mailbox.UID{2, 5}},
+		{mailbox.ExpungeRequest{Set: mailbox.AllUIDs(), Limit: 9}, []mailbox.UID{6}},
+	} {
+		got, err := e.s.Expunge(e.ctx, alice, inbox, c.r)
+		e.must(err)
+		equal(e, "expunged", got.UIDs, c.want)
+	}
+}
+
 func expungeNoMailbox(e *env) {
 	e.account(alice)
-	_, err := e.s.Expunge(e.ctx, alice, 99, mailbox.AllUIDs(), true)
+	_, err := e.s.Expunge(e.ctx, alice, 99, mailbox.ExpungeRequest{Set: mailbox.AllUIDs()})
 	e.wantErr(err, mailbox.ErrNoMailbox)
 }

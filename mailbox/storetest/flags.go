@@ -95,7 +95,7 @@ func flagsCounters(e *env) {
 func flagsSets(e *env) {
 	e.account(alice)
 	e.fill(inbox, 9)
-	_, err := e.s.Expunge(e.ctx, alice, inbox, set(3, 8), true)
+	_, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(3, 8)})
 	e.must(err)
 	c := mailbox.FlagChange{Set: []mailbox.UIDRange{{Low: 2, High: 4}, {Low: 7, High: 1<<32 - 1}}, Flags: mailbox.Seen}
 	top := e.getMailbox(inbox).HighestModSeq + 1

@@ -79,7 +79,7 @@ func watchFailures(e *env) {
 	_, err := e.s.Accept(e.ctx, []mailbox.Delivery{e.message(0), e.delivery(bob, inbox, bodySize)})
 	e.wantErr(err, mailbox.ErrNoAccount)
 	e.wantErr(e.s.DeleteMailbox(e.ctx, alice, 99), mailbox.ErrNoMailbox)
-	_, err = e.s.Expunge(e.ctx, alice, inbox, mailbox.AllUIDs(), true)
+	_, err = e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: mailbox.AllUIDs()})
 	e.must(err)
 	stop()
 	if n := h.take(alice); n != 0 {
@@ -183,7 +183,7 @@ func reopenPersists(e *env) {
 	e.must(err)
 	e.storeFlags(mailbox.FlagChange{Set: set(1), Flags: mailbox.Flagged | mailbox.KeywordFlag(word.N)})
 	since := e.getMailbox(inbox).HighestModSeq
-	_, err = e.s.Expunge(e.ctx, alice, inbox, set(2), true)
+	_, err = e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(2)})
 	e.must(err)
 	id, account, box := e.s.ID(), e.getAccount(alice), e.getMailbox(inbox)
 	changes, messages := e.changes(inbox, since), e.messages(inbox)

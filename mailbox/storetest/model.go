@@ -128,10 +128,15 @@ func (b *modelBox) take(f func(modelMessage) bool) []modelMessage {
 	return taken
 }
 
-func (b *modelBox) expunge(set []mailbox.UIDRange, all bool) mailbox.Expunged {
+func (b *modelBox) expunge(r mailbox.ExpungeRequest) mailbox.Expunged {
 	var res mailbox.Expunged
+	n := 0
 	for _, x := range b.take(func(x modelMessage) bool {
-		return contains(set, x.UID) && (all || x.Flags&mailbox.Deleted != 0)
+		if !contains(r.Set, x.UID) || x.Flags&r.Need != r.Need || x.Flags&r.Spare != 0 || r.Limit > 0 && n == r.Limit {
+			return false
+		}
+		n++
+		return true
 	}) {
 		res.UIDs = append(res.UIDs, x.UID)
 	}

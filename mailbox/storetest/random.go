@@ -97,11 +97,17 @@ func (w *walk) stepFlags() {
 }
 
 func (w *walk) stepExpunge() {
-	id, all := w.box(), w.r.IntN(3) == 0
-	set := w.set(id)
-	got, err := w.s.Expunge(w.ctx, alice, id, set, all)
+	id := w.box()
+	r := mailbox.ExpungeRequest{Set: w.set(id), Need: mailbox.Deleted}
+	switch w.r.IntN(4) {
+	case 0:
+		r.Need, r.Spare, r.Limit = 0, w.flags(), 1+w.r.IntN(3)
+	case 1:
+		r.Need = 0
+	}
+	got, err := w.s.Expunge(w.ctx, alice, id, r)
 	w.must(err)
-	equal(w.env, "expunged", got, w.boxes[id].expunge(set, all))
+	equal(w.env, "expunged", got, w.boxes[id].expunge(r))
 }
 
 func (w *walk) stepCopy() {

@@ -107,7 +107,7 @@ func treeDelete(e *env) {
 	m := e.create("a")
 	small, large := e.delivery(alice, m.ID, bodySize), e.delivery(alice, m.ID, 100<<10)
 	e.accept(small, large)
-	_, err := e.s.Expunge(e.ctx, alice, m.ID, set(1), true)
+	_, err := e.s.Expunge(e.ctx, alice, m.ID, mailbox.ExpungeRequest{Set: set(1)})
 	e.must(err)
 	e.must(e.s.DeleteMailbox(e.ctx, alice, m.ID))
 	e.wantNames("INBOX", "Sent")
