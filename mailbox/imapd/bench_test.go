@@ -39,12 +39,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// BenchmarkIdleTLS measures what a client under TLS costs that has selected its
-// INBOX and idles, each of its own account: resident memory, and of that the heap
-// and the stacks.
+// BenchmarkIdleTLS measures what a client under TLS costs that has selected INBOX and
+// idles: resident memory, and of that the heap and the stacks. An open account has
+// its cost, too.
 func BenchmarkIdleTLS(b *testing.B) {
+	for _, accounts := range []int{idleConns / 50, idleConns} {
+		b.Run(fmt.Sprintf("accounts=%d", accounts), func(b *testing.B) { benchmarkIdleTLS(b, accounts) })
+	}
+}
+
+func benchmarkIdleTLS(b *testing.B, n int) {
 	w := newWorld(b)
-	accounts := manyAccounts(b, w, idleConns)
+	accounts := manyAccounts(b, w, n)
+	for len(accounts) < idleConns {
+		accounts = append(accounts, accounts[:n]...)
+	}
 	address := w.serveTLS(b)
 	debug.FreeOSMemory()
 	before := measure()
