@@ -29,6 +29,9 @@ func (c *conn) runFetch(d *wire.Decoder, byUID bool) error {
 	if err != nil {
 		return err
 	}
+	if !want.Partial.IsZero() {
+		uids, asked = c.sel.part(want.Partial, uids, asked)
+	}
 	if want.Vanished {
 		gone, err := c.vanishedSince(mailbox.ModSeq(want.ChangedSince), set)
 		if err != nil {
@@ -52,8 +55,8 @@ type fetching struct {
 const inTable = wire.FetchUID | wire.FetchFlags | wire.FetchModSeq
 
 func (c *conn) newFetching(want *wire.Fetch, byUID bool) (*fetching, error) {
-	if !want.Partial.IsZero() {
-		return nil, bad("There is no such modifier of FETCH")
+	if !want.Partial.IsZero() && !byUID { // RFC 9394, 3.3
+		return nil, bad("PARTIAL is for UID FETCH")
 	}
 	if want.Vanished && (!byUID || !c.enabled.qresync) { // RFC 7162, 3.2.6
 		return nil, bad("VANISHED is for UID FETCH after ENABLE QRESYNC")
@@ -122,7 +125,11 @@ func (f *fetching) tellStored(uids []mailbox.UIDRange) error {
 	for range f.sel.rows(uids) {
 		left++
 	}
-	err := f.session.Fetch(f.ctx, f.sel.id, uids, func(i *mailbox.Item) error {
+	fetch := f.session.Fetch
+	if f.opensBodies() {
+		fetch = f.session.FetchBodies
+	}
+	err := fetch(f.ctx, f.sel.id, uids, func(i *mailbox.Item) error {
 		left--
 		return f.tellItem(i)
 	})

@@ -144,7 +144,7 @@ func (c *conn) readReturn(d *wire.Decoder, l *listing) {
 			l.subscribed = true
 		case "STATUS":
 			d.SP()
-			l.status = c.statusItems(d)
+			l.status = d.StatusItems()
 		case "CHILDREN", "SPECIAL-USE":
 		default:
 			d.Fail(bad("There is no such return option of LIST"))

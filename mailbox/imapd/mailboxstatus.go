@@ -7,16 +7,12 @@ import (
 	"github.com/restante/restante/mailbox/imapd/wire"
 )
 
-// notOffered are the items of STATUS that belong to extensions which are not
-// offered: QUOTA=RES-STORAGE and OBJECTID.
-const notOffered = wire.StatusDeletedStorage | wire.StatusMailboxID
-
 // status is STATUS (RFC 9051, 6.3.11), of the selected mailbox as of any other.
 func (c *conn) status(d *wire.Decoder) error {
 	d.SP()
 	name := d.Mailbox()
 	d.SP()
-	items := c.statusItems(d)
+	items := d.StatusItems()
 	if err := d.End(); err != nil {
 		return err
 	}
@@ -27,15 +23,6 @@ func (c *conn) status(d *wire.Decoder) error {
 	return c.writeStatus(name, m, items)
 }
 
-// statusItems reads what STATUS, or LIST RETURN (STATUS …), is to tell.
-func (c *conn) statusItems(d *wire.Decoder) wire.StatusItems {
-	items := d.StatusItems()
-	if items&notOffered != 0 {
-		d.Fail(bad("There is no such item of STATUS here"))
-	}
-	return items
-}
-
 // writeStatus writes the STATUS response of a mailbox.
 func (c *conn) writeStatus(name string, m mailbox.Mailbox, items wire.StatusItems) error {
 	if items.Has(wire.StatusHighestModSeq) {
@@ -44,6 +31,12 @@ func (c *conn) writeStatus(name string, m mailbox.Mailbox, items wire.StatusItem
 	recent, err := uint64(0), error(nil)
 	if items.Has(wire.StatusRecent) {
 		if recent, err = c.untold(m); err != nil {
+			return err
+		}
+	}
+	deleted := int64(0)
+	if items.Has(wire.StatusDeletedStorage) {
+		if deleted, err = c.deletedStorage(m); err != nil {
 			return err
 		}
 	}
@@ -62,6 +55,7 @@ func (c *conn) writeStatus(name string, m mailbox.Mailbox, items wire.StatusItem
 		{wire.StatusUnseen, uint64(m.Unseen)},
 		{wire.StatusDeleted, uint64(m.Deleted)},
 		{wire.StatusSize, uint64(m.Size)}, // padded sizes: RFC 8438 allows more than the sum
+		{wire.StatusDeletedStorage, uint64(deleted)},
 		{wire.StatusAppendLimit, uint64(c.srv.o.Limits.Message)},
 		{wire.StatusHighestModSeq, uint64(max(m.HighestModSeq, 1))},
 	} {
@@ -69,6 +63,10 @@ func (c *conn) writeStatus(name string, m mailbox.Mailbox, items wire.StatusItem
 			c.w.Word(v.item.String())
 			c.w.Number(v.value)
 		}
+	}
+	if items.Has(wire.StatusMailboxID) {
+		c.w.Word("MAILBOXID")
+		c.writeMailboxID(m.ID)
 	}
 	c.w.Close()
 	c.sent(c.w.CRLF())

@@ -115,19 +115,10 @@ func (c *conn) writePartial(part wire.Partial, f *found) {
 	c.w.Close()
 }
 
-// partOf returns the hits of a partial-range, counted from the beginning or, with
-// negative numbers, from the end.
+// partOf returns the hits of a partial-range.
 func partOf(part wire.Partial, hits []hit) []hit {
-	n := int64(len(hits))
-	first, last := part.First, part.Last
-	if first < 0 {
-		first, last = n+1+last, n+1+first
-	}
-	first, last = max(first, 1), min(last, n)
-	if first > last {
-		return nil
-	}
-	return hits[first-1 : last]
+	low, high := bounds(part, len(hits))
+	return hits[low:high]
 }
 
 // pick returns the hits that the wanted results are about: all of them, unless

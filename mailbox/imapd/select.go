@@ -93,6 +93,7 @@ func (c *conn) describe(m mailbox.Mailbox, name, asked string) {
 	}
 	c.writeNumberCode("UIDVALIDITY", uint64(m.UIDValidity), "UIDs are valid")
 	c.writeNumberCode("UIDNEXT", uint64(m.UIDNext), "Predicted next UID")
+	c.untaggedStatus(imap.StatusResponseTypeOK, func() { c.writeMailboxIDCode(m.ID) }, "The mailbox's identity")
 	c.writeHighestModSeq(m.HighestModSeq)
 	if c.enabled.rev2 {
 		c.writeListed(name, asked)

@@ -23,6 +23,7 @@ import (
 //	with select NAME    the same, and have the mailbox selected
 //	with enable WORDS   the same, after ENABLE WORDS
 //	with messages N     N small messages are in INBOX: subject m1, m2, …
+//	with quota B N      the account may keep B bytes and N messages
 //	with tls            passwords are taken only under TLS
 //	with limit X N      a field of imapd.Limits: a number, or a duration
 //
@@ -39,7 +40,7 @@ func TestTranscripts(t *testing.T) {
 	transcript.Run(t, "testdata/*.txtar", func(t *testing.T, s *transcript.Script) transcript.Server {
 		p := &play{script: s}
 		p.world = newWorld(t, p.options(t))
-		p.created = p.account(t, "b@example.org")
+		p.created = p.account(t, "b@example.org", p.bounds)
 		n, _ := strconv.Atoi(s.Setting("messages"))
 		for i := range n {
 			if err := p.deliver(t.Context(), "b@example.org", message(fmt.Sprint("m", i+1))); err != nil {
@@ -72,6 +73,14 @@ func (p *play) options(t *testing.T) func(*imapd.Options) {
 		if limit := p.script.Setting("limit"); limit != "" {
 			setLimit(t, &o.Limits, limit)
 		}
+	}
+}
+
+// bounds gives the account the quota that the script asks for.
+func (p *play) bounds(o *mailbox.NewAccountOptions) {
+	var q mailbox.Quota
+	if n, _ := fmt.Sscan(p.script.Setting("quota"), &q.Bytes, &q.Messages); n == 2 {
+		o.Quota = &q
 	}
 }
 

@@ -46,9 +46,11 @@ func (c *conn) create(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.session.Create(c.ctx, name, use); err != nil {
+	m, err := c.session.Create(c.ctx, name, use)
+	if err != nil {
 		return err
 	}
+	c.done.code = func() { c.writeMailboxIDCode(m.ID) }
 	return c.tellRespelled(strings.TrimSuffix(name, "/"))
 }
 

@@ -110,9 +110,13 @@ func (w *world) serve(tb testing.TB) string {
 }
 
 // account makes an account with a generated secret.
-func (w *world) account(tb testing.TB, address string) mailbox.Created {
+func (w *world) account(tb testing.TB, address string, change ...func(*mailbox.NewAccountOptions)) mailbox.Created {
 	tb.Helper()
-	c, err := w.CreateAccount(tb.Context(), addr.MustParse(address), mailbox.NewAccountOptions{})
+	var o mailbox.NewAccountOptions
+	for _, f := range change {
+		f(&o)
+	}
+	c, err := w.CreateAccount(tb.Context(), addr.MustParse(address), o)
 	if err != nil {
 		tb.Fatal(err)
 	}
