@@ -296,7 +296,7 @@ func waiting(t *testing.T, name string, n int) {
 		t.Fatal(err)
 	}
 	defer c.Close(t.Context())
-	for k := 0; k < n; {
+	for k := 0; k < n; time.Sleep(time.Millisecond) {
 		err := c.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
 			WHERE application_name = $1 AND wait_event_type = 'Lock'`, name).Scan(&k)
 		if err != nil {

@@ -45,15 +45,20 @@ func (e *postgres) run(w *writer, j *job) {
 	b.gather(j)
 	ctx, cancel := context.WithTimeout(context.Background(), w.s.opts.TxTimeout)
 	defer cancel()
+	var last error
 	for try := 0; len(b.js) > 0; try++ {
 		err := b.attempt(ctx)
-		if err == nil || errors.Is(err, errWithCare) {
+		switch {
+		case err == nil || errors.Is(err, errWithCare):
 			continue
-		}
-		if !conflict(err) && !lostConnection(err) || ctx.Err() != nil {
-			b.answerAll(err)
+		case ctx.Err() != nil:
+			b.answerAll(errors.Join(errTooLong, last, err))
+			return
+		case !conflict(err) && !lostConnection(err) && !errors.Is(err, errNoServer):
+			b.answerAll(classify(err))
 			return
 		}
+		last = err
 		w.s.opts.Log.Debug("transaction is run again", "requests", len(b.js), "error", err)
 		pause(ctx, try)
 	}
@@ -81,6 +86,9 @@ func pause(ctx context.Context, try int) {
 	}
 }
 
+// errNoServer: there is no server that the store may use, but there may be soon.
+var errNoServer = fmt.Errorf("%w: no server to write to", mailbox.ErrBusy)
+
 // errWithCare has the batch run again with savepoints.
 var errWithCare = errors.New("a request failed after it had written")
 
@@ -88,7 +96,7 @@ var errWithCare = errors.New("a request failed after it had written")
 // happened, and the requests that are still in js have no answer.
 func (b *nodeBatch) attempt(ctx context.Context) error {
 	if err := b.e.revive(ctx, b.w); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoServer, err)
 	}
 	t := newTx(ctx, b.w)
 	t.ctx = ctx // a server that doesn't answer must not hold up the writer for ever
@@ -203,10 +211,7 @@ func (b *nodeBatch) answerOne(j *job, err error) {
 }
 
 func (b *nodeBatch) answerAll(err error) {
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", errTooLong, err)
-	}
-	answer(b.js, classify(err))
+	answer(b.js, err)
 	b.js = nil
 }
 

@@ -86,6 +86,8 @@ const (
 		change = change + 1000000`
 )
 
+const raisedEvery = "another PostgreSQL server has taken over, perhaps without the last mail; every UIDVALIDITY was raised"
+
 // raiseTimeout bounds the raise of every UIDVALIDITY, which rewrites a row for
 // each mailbox.
 const raiseTimeout = 15 * time.Minute
@@ -109,8 +111,7 @@ func (e *postgres) enterTimeline(on *session, now timeline) error {
 	}
 	if raised {
 		e.s.watch.tellAll()
-		e.s.opts.Log.Error("another PostgreSQL server has taken over, perhaps without the last mail; every UIDVALIDITY was raised",
-			"timeline", now.number)
+		e.s.opts.Log.Error(raisedEvery, "timeline", now.number)
 	}
 	return nil
 }
@@ -160,7 +161,7 @@ func (e *postgres) checkSync(ctx context.Context, on *session) error {
 		return err
 	}
 	if e.s.opts.RequireSync && standbys == "" {
-		return fmt.Errorf("%w: set synchronous_standby_names on it, or leave out require_sync", ErrNotSynchronous)
+		return fmt.Errorf("%w: %w: set synchronous_standby_names on it, or leave out require_sync", mailbox.ErrBusy, ErrNotSynchronous)
 	}
 	if fsync != "on" && e.synced.IsZero() {
 		e.s.opts.Log.Error("the PostgreSQL server runs with fsync off: a power cut can lose answered mail")
