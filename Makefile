@@ -23,7 +23,7 @@ demo: build
 
 build: preflight
 	@mkdir -p bin
-	@$(GO) build -trimpath -o $(BIN) ./cmd/restante
+	@$(GO) build -o $(BIN) ./cmd/restante
 
 test: preflight
 	$(GO) test $(GOTESTFLAGS) $(PKGS)
