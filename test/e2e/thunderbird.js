@@ -1,0 +1,139 @@
+// What the tests do inside Thunderbird. Each action is run by its name, with
+// arguments that are JSON, in the program's own scope ("chrome context"); what it
+// returns goes back as JSON. Actions press the buttons of the windows where there
+// are buttons, and call what is behind a dialog where the dialog only asks.
+
+const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+const openpgp = name => ChromeUtils.importESModule(`chrome://openpgp/content/modules/${name}.sys.mjs`);
+const mainWindow = () => Services.wm.getMostRecentWindow("mail:3pane");
+const mailTab = () => mainWindow().document.getElementById("tabmail").currentAbout3Pane;
+const messageWindow = () => mailTab().messageBrowser.contentWindow;
+const composeWindow = () => Services.wm.getMostRecentWindow("msgcompose");
+const server = () => MailServices.accounts.defaultAccount.incomingServer;
+
+const actions = {
+  // trust adds an authority, given as base64 of DER, that may certify servers.
+  trust(authority) {
+    const certs = Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB);
+    certs.addCertFromBase64(authority, "CT,C,C");
+  },
+
+  // remember keeps a password as if the user had typed it and ticked the box.
+  async remember(origin, user, password) {
+    const login = Cc["@mozilla.org/login-manager/loginInfo;1"].createInstance(Ci.nsILoginInfo);
+    login.init(origin, null, origin, user, password, "", "");
+    await Services.logins.addLoginAsync(login);
+  },
+
+  // makeKey makes an OpenPGP key, takes it for the identity of the account, and
+  // returns its public half in armor.
+  async makeKey() {
+    const { RNP } = openpgp("RNP");
+    const identity = MailServices.accounts.defaultAccount.defaultIdentity;
+    await openpgp("core").EnigmailCore.init();
+    const secret = await openpgp("masterpass").OpenPGPMasterpass.retrieveOpenPGPPassword();
+    const id = await RNP.genKey(`${identity.fullName} <${identity.email}>`, "ECC", 0, 0, secret);
+    await RNP.saveKeyRings();
+    await openpgp("sqliteDb").PgpSqliteDb2.acceptAsPersonalKey(id);
+    openpgp("keyRing").EnigmailKeyRing.clearCache();
+    identity.setUnicharAttribute("openpgp_key_id", id);
+    return RNP.getPublicKey(`0x${id}`);
+  },
+
+  // acceptKey imports the public key of a correspondent as verified, and returns
+  // what went wrong.
+  async acceptKey(armored) {
+    const result = await openpgp("RNP").RNP.importPubkeyBlockAutoAcceptImpl(null, armored, "verified");
+    openpgp("keyRing").EnigmailKeyRing.clearCache();
+    return result.exitCode == 0 ? "" : result.errorMsg;
+  },
+
+  // folders returns how many messages each folder has, by the folder's name.
+  folders() {
+    return Object.fromEntries(server().rootFolder.subFolders.map(f => [f.name, f.getTotalMessages(false)]));
+  },
+
+  openInbox() {
+    mailTab().displayFolder(server().rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox).URI);
+  },
+
+  // rows returns how many messages the list shows.
+  rows() {
+    return mailTab().gDBView?.rowCount ?? 0;
+  },
+
+  openFirst() {
+    mailTab().threadTree.selectedIndex = 0;
+  },
+
+  // shown returns the opened message as its reader sees it.
+  shown() {
+    const header = messageWindow().document;
+    const icon = id => header.getElementById(id)?.src?.replace(/.*\//, "") ?? "";
+    return {
+      text: header.getElementById("messagepane").contentDocument?.body?.textContent ?? "",
+      encryption: icon("encryptedHdrIcon"),
+      signature: icon("signedHdrIcon"),
+    };
+  },
+
+  reply() {
+    ["hdrReplyButton", "hdrReplyToSenderButton"]
+      .map(id => messageWindow().document.getElementById(id))
+      .find(button => button && !button.hidden)
+      .click();
+  },
+
+  // compose opens the window for a new message.
+  compose(to, subject, body) {
+    const fields = Cc["@mozilla.org/messengercompose/composefields;1"].createInstance(Ci.nsIMsgCompFields);
+    Object.assign(fields, { to, subject, body });
+    const params = Cc["@mozilla.org/messengercompose/composeparams;1"].createInstance(Ci.nsIMsgComposeParams);
+    params.composeFields = fields;
+    params.type = Ci.nsIMsgCompType.New;
+    params.format = Ci.nsIMsgCompFormat.PlainText;
+    params.identity = MailServices.accounts.defaultAccount.defaultIdentity;
+    MailServices.compose.OpenComposeWindowWithParams(null, params);
+  },
+
+  // composing returns what the window for a message is about to do, or null if
+  // there is none that takes input.
+  composing() {
+    const window = composeWindow();
+    if (!window?.composeEditorReady || window.gWindowLocked) {
+      return null;
+    }
+    return { encrypt: window.gSendEncrypted, sign: window.gSendSigned };
+  },
+
+  // composeWindows returns how many windows there are for messages.
+  composeWindows() {
+    return [...Services.wm.getEnumerator("msgcompose")].length;
+  },
+
+  // type puts a text before what is there.
+  type(text) {
+    const editor = composeWindow().GetCurrentEditor();
+    editor.beginningOfDocument();
+    editor.insertText(text);
+  },
+
+  press(button) {
+    composeWindow().document.getElementById(button).click();
+  },
+
+  // closeAlert closes a message box, which is a window or lies over one, and
+  // returns its text, or "" if none is open.
+  closeAlert() {
+    const isBox = window => window?.location.href.endsWith("/commonDialog.xhtml");
+    for (const window of Services.wm.getEnumerator(null)) {
+      const box = [window, window.gDialogBox?.dialog?.frameContentWindow].find(isBox);
+      const text = box?.document.getElementById("infoBody")?.textContent;
+      if (text) {
+        box.document.querySelector("dialog").acceptDialog();
+        return text;
+      }
+    }
+    return "";
+  },
+};
