@@ -13,13 +13,26 @@ import (
 	"github.com/restante/restante/mailbox"
 )
 
-// departed carries over what was moved and deleted here.
+// departed carries over what was moved and deleted here. What is missing in the last
+// look may have been moved, while that went on, to a mailbox it had seen already; so
+// one more look, which sees all of them at their new place, comes before anything is
+// taken for deleted.
 func (c *cycle) departed(ctx context.Context) error {
+	missing := map[*pair][]*entry{}
 	for _, p := range c.pairs {
-		for _, e := range slices.Clone(p.ledger.Entries) {
-			if _, here := p.here[e.Local]; here {
-				continue
+		for _, e := range p.ledger.Entries {
+			if _, here := p.here[e.Local]; !here {
+				missing[p] = append(missing[p], e)
 			}
+		}
+	}
+	if len(missing) > 0 {
+		if err := c.lookHere(ctx); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.pairs {
+		for _, e := range missing[p] {
 			if err := c.depart(ctx, p, e); err != nil {
 				return err
 			}
@@ -72,6 +85,10 @@ func (c *cycle) remove(p *pair) error {
 // dropMailbox deletes a mailbox on the server that was deleted here. INBOX is none
 // of these: the local store always has it.
 func (c *cycle) dropMailbox(p *pair) error {
+	now, err := c.r.look(p.far, &ledger{})
+	if err != nil || len(now.messages) > 0 { // one has come meanwhile, or the server keeps them
+		return err
+	}
 	if err := c.r.drop(p.far); err != nil {
 		return err
 	}
