@@ -141,11 +141,11 @@ func smtpLimits(l *config.Limits, o relayOptions) mta.Limits {
 
 func imapLimits(l *config.Limits, o relayOptions) imapd.Limits {
 	m := imapd.Limits{
-		Line: int(l.IMAPCommandSize), Message: int64(l.MessageSize), PerAccount: l.ConnectionsPerAccount,
+		Commands: l.CommandRate, Line: int(l.IMAPCommandSize), Message: int64(l.MessageSize), PerAccount: l.ConnectionsPerAccount,
 		Logins: l.AuthAttempts, Idle: time.Duration(l.IMAPIdleTimeout), Progress: time.Duration(l.ProgressTimeout), Stop: time.Duration(l.StopTimeout),
 	}
 	if o.unlimited {
-		m.PerAccount = beyondReach
+		m.PerAccount, m.Commands = beyondReach, 0
 	}
 	return m
 }

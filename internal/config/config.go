@@ -144,7 +144,8 @@ type Limits struct {
 	IMAPCommandSize Size `toml:"imap_command_size"`
 
 	// How many commands a second one connection can give, on average. A faster
-	// client is slowed down, not refused.
+	// IMAP client is held back; one that goes on and on in SMTP without a message
+	// is told to come back later.
 	CommandRate int `toml:"command_rate"`
 
 	// The most open connections on each port.

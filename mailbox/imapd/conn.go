@@ -47,8 +47,9 @@ type conn struct {
 	w          *wire.Encoder
 	state      state
 	session    *mailbox.Session // nil until login
-	unhook     func()           // ends what login asked of the session
-	sel        *selected        // nil unless a mailbox is selected
+	pacer      pacer
+	unhook     func()    // ends what login asked of the session
+	sel        *selected // nil unless a mailbox is selected
 	enabled    features
 	compressed bool                // COMPRESS is active
 	saved      savedSearch         // what "$" stands for
@@ -165,6 +166,7 @@ func (c *conn) next() error {
 	if err := c.r.Wait(); err != nil {
 		return err
 	}
+	c.slowDown()
 	c.phase = wire.PhaseIdle // the time for this line begins with its first read
 	d, err := c.r.Command()
 	if err != nil {

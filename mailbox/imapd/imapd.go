@@ -64,6 +64,7 @@ type Limits struct {
 	PerAccount  int           // connections of one account; 200
 	Logins      int           // failed logins of a connection; 5
 	BadCommands int           // in a row that can't be understood; 10, and half of it before login
+	Commands    int           // a second on average, faster clients are held back; no limit
 	Greeting    time.Duration // from connecting to login; 1 min
 	Idle        time.Duration // without a command, but for IDLE; 35 min
 	KeepAlive   time.Duration // between signs of life during IDLE; 4 min
