@@ -26,6 +26,9 @@ type sink struct {
 
 	mu     sync.Mutex
 	mails  []sunk
+	left   int           // sessions that ended
+	held   chan struct{} // gets a value when a message waits for free
+	free   chan struct{}
 	conns  int
 	logins []string
 }
@@ -59,6 +62,7 @@ func newSink(tb testing.TB, change ...func(*smtp.Server)) *sink {
 		_ = s.Serve(ln) // its end is that of the test
 	}()
 	tb.Cleanup(func() {
+		ln.Close() // Serve may not have begun yet, and then Close does not know it
 		s.Close()
 		<-ended
 	})
@@ -78,13 +82,44 @@ func (s *sink) got() []sunk {
 	return s.mails
 }
 
+// ended returns how many sessions have ended; one ends at STARTTLS.
+func (s *sink) ended() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
+}
+
+// hold makes the next messages wait for their reply until release is called. held
+// gets a value for each.
+func (s *sink) hold() (held <-chan struct{}, release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held, s.free = make(chan struct{}, 10), make(chan struct{})
+	return s.held, sync.OnceFunc(func() { close(s.free) })
+}
+
+func (s *sink) wait() {
+	s.mu.Lock()
+	held, free := s.held, s.free
+	s.mu.Unlock()
+	if held != nil {
+		held <- struct{}{}
+		<-free
+	}
+}
+
 type sinkSession struct {
 	*sink
 	mail sunk
 }
 
-func (s *sinkSession) Reset()        { s.mail = sunk{} }
-func (s *sinkSession) Logout() error { return nil }
+func (s *sinkSession) Reset() { s.mail = sunk{} }
+func (s *sinkSession) Logout() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left++
+	return nil
+}
 
 func (s *sinkSession) Mail(from string, o *smtp.MailOptions) error {
 	s.mail = sunk{From: from, UTF8: o.UTF8, RequireTLS: o.RequireTLS, EnvelopeID: o.EnvelopeID}
@@ -108,6 +143,7 @@ func (s *sinkSession) Data(r io.Reader) error {
 		return err
 	}
 	s.mail.Body = string(body)
+	s.wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mails = append(s.mails, s.mail)

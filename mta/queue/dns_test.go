@@ -150,6 +150,33 @@ func (z *zone) resolver(tb testing.TB) *Resolver {
 type network struct {
 	servers map[string]string // "192.0.2.1:25" to a listener's address
 	silent  map[string]bool
+
+	mu    sync.Mutex // held for what changes while it is used
+	dials int
+}
+
+// set puts a server in a place, or "" for none.
+func (n *network) set(place, server string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.servers[place] = server; server == "" {
+		delete(n.servers, place)
+	}
+}
+
+// dialled returns how many connections were tried.
+func (n *network) dialled() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.dials
+}
+
+func (n *network) at(place string) (string, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dials++
+	server, ok := n.servers[place]
+	return server, ok
 }
 
 // dial implements dialFunc.
@@ -162,7 +189,7 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	to, ok := n.servers[ap.String()]
+	to, ok := n.at(ap.String())
 	if !ok {
 		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	}

@@ -1,6 +1,16 @@
 // Package queue takes mail out: it brings messages to the servers of other
 // domains by SMTP (RFC 5321).
 //
+//	worker, err := queue.New(queue.Options{Outbox: service.Outbox(), Hostname: host, Domain: domain, Resolver: resolver, Log: log})
+//	group.Go(func() error { return worker.Run(ctx) })
+//
+// The queue itself is in the store (mailbox.QueueStore). A Worker (worker.go)
+// leases a domain that has mail waiting, works on its letters with a few
+// connections (serve.go, attempt.go), and puts down what became of each recipient
+// together with the reports about it (outcome.go, settle.go, report.go). A letter
+// is removed when that is durable, so that a crash at any moment loses nothing and
+// repeats at most what was under way.
+//
 // The client (client.go and its neighbours) is our own, because a relay needs
 // what a mail program's library has no use for: commands in one write
 // (PIPELINING, RFC 2920), bodies in chunks (CHUNKING, 3030), one outcome for each
@@ -18,6 +28,9 @@
 //
 // What is promised:
 //
+//   - A message that was taken for another domain is delivered there, or its sender
+//     is told. The sender hears of trouble after an hour and after half a day, and
+//     has the message back after two days. The null sender hears nothing.
 //   - The other side is not trusted: not with the length of its replies, nor with
 //     its speed, nor with what it sends between STARTTLS and the handshake.
 //   - No address and no name of a server stands in an error. What the other

@@ -73,6 +73,14 @@ func (r *router) connect(ctx context.Context, n need) (*client, error) {
 	return nil, worst
 }
 
+// key is equal for the domains that the same connections serve.
+func (r *router) key(domain string) string {
+	if r.relay != nil && !isOnion(domain) {
+		return ""
+	}
+	return domain
+}
+
 // isUnreachable reports whether an error says no more than that nobody was there.
 func isUnreachable(err error) bool {
 	return errors.Is(err, errNoAnswer) || errors.Is(err, errNotThere) || errors.Is(err, errUnreachable) ||
