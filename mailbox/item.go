@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -18,6 +19,7 @@ type Item struct {
 	Message
 
 	opener *opener
+	small  []byte // sealed body, if it was read along with the row
 	sealed seal.Message
 	data   []byte // opened envelope data
 	err    error  // why it doesn't open
@@ -88,7 +90,7 @@ func (i *Item) Body(ctx context.Context) (*Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := i.opener.own.svc.store.OpenBody(ctx, i.opener.own.id, i.Blob)
+	r, err := i.sealedBody(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open body: %w", err)
 	}
@@ -97,6 +99,13 @@ func (i *Item) Body(ctx context.Context) (*Body, error) {
 		return nil, errors.Join(b.fail(err), r.Close())
 	}
 	return b, nil
+}
+
+func (i *Item) sealedBody(ctx context.Context) (BodyReader, error) {
+	if i.small != nil {
+		return smallBody{bytes.NewReader(i.small)}, nil
+	}
+	return i.opener.own.svc.store.OpenBody(ctx, i.opener.own.id, i.Blob)
 }
 
 // Body is a message's text as it was received, header block and all. It is opened

@@ -9,81 +9,17 @@ import (
 	"github.com/restante/restante/mailbox/seal"
 )
 
-// fetchBatch is how many rows are read from the store at a time.
-const fetchBatch = 256
-
 // Fetch calls f for each message of the set that exists, by UID. It reads ahead of
 // f, and holds no transaction while f runs. It returns f's first error. Items may be
 // kept, but not beyond the session.
 func (x *Session) Fetch(ctx context.Context, mbox MailboxID, set []UIDRange, f func(*Item) error) error {
-	own, err := x.use()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	r := &fetcher{own: own, mbox: mbox, opener: own.newOpener()}
-	next := r.ahead(ctx, set)
-	defer func() {
-		cancel()
-		_, _ = next() // whoever reads ahead has ended then
-	}()
-	for {
-		batch, rest, err := r.next(next())
-		if err != nil || len(batch) == 0 {
-			return err
-		}
-		next = r.ahead(ctx, rest)
-		for i := range batch {
-			if err := f(&Item{Message: batch[i], opener: r.opener}); err != nil {
-				return err
-			}
-		}
-	}
+	return x.fetch(ctx, mbox, set, false, f)
 }
 
-// fetcher reads the rows of one Fetch.
-type fetcher struct {
-	own    *owner
-	mbox   MailboxID
-	set    []UIDRange // what the batch being read ahead is of
-	opener *opener
-	fresh  int // messages met at stage 0
-}
-
-// ahead begins to read the first batch of set. The function it returns waits for
-// that; it can be called twice.
-func (r *fetcher) ahead(ctx context.Context, set []UIDRange) (wait func() ([]Message, error)) {
-	r.set = set
-	if len(set) == 0 {
-		return func() ([]Message, error) { return nil, nil }
-	}
-	done := make(chan struct{})
-	var batch []Message
-	var err error
-	go func() {
-		defer close(done)
-		batch, err = r.own.svc.store.Messages(ctx, r.own.id, r.mbox, set, fetchBatch)
-	}()
-	return func() ([]Message, error) { <-done; return batch, err }
-}
-
-// next says what is left to read after a batch.
-func (r *fetcher) next(batch []Message, err error) ([]Message, []UIDRange, error) {
-	if err != nil {
-		return nil, nil, fmt.Errorf("read messages: %w", err)
-	}
-	for i := range batch {
-		if batch[i].Stage == StageSealed {
-			r.fresh++
-		}
-	}
-	if r.fresh >= rewrapWorth {
-		r.own.rewrapSoon(r.mbox)
-	}
-	if len(batch) < fetchBatch {
-		return batch, nil, nil
-	}
-	return batch, after(r.set, batch[len(batch)-1].UID), nil
+// FetchBodies is Fetch for an f that opens the body of most messages: it reads small
+// ones ahead as well.
+func (x *Session) FetchBodies(ctx context.Context, mbox MailboxID, set []UIDRange, f func(*Item) error) error {
+	return x.fetch(ctx, mbox, set, true, f)
 }
 
 // after returns what of the set is above uid.

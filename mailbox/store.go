@@ -149,6 +149,11 @@ type MessageStore interface {
 	// ascending, at most limit of them. It costs little when there are none.
 	Unwrapped(ctx context.Context, id AccountID, mbox MailboxID, after UID, limit int) ([]Message, error)
 
+	// SmallBodies returns, by blob, those bodies of a set's messages that take no
+	// more to read than their rows: none of them is above 64 KiB. The others have
+	// to be opened. Whoever calls it bounds the set by the sizes of its messages.
+	SmallBodies(ctx context.Context, id AccountID, mbox MailboxID, set []UIDRange) (map[seal.BlobID][]byte, error)
+
 	// OpenBody returns ErrGone if there is no such body.
 	OpenBody(ctx context.Context, id AccountID, blob seal.BlobID) (BodyReader, error)
 

@@ -125,7 +125,11 @@ func (f *fetching) tellStored(uids []mailbox.UIDRange) error {
 	for range f.sel.rows(uids) {
 		left++
 	}
-	err := f.session.Fetch(f.ctx, f.sel.id, uids, func(i *mailbox.Item) error {
+	fetch := f.session.Fetch
+	if f.opensBodies() {
+		fetch = f.session.FetchBodies
+	}
+	err := fetch(f.ctx, f.sel.id, uids, func(i *mailbox.Item) error {
 		left--
 		return f.tellItem(i)
 	})

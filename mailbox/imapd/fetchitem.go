@@ -3,6 +3,7 @@ package imapd
 import (
 	"bytes"
 	"io"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -207,6 +208,11 @@ func (m *opened) fieldsOf(s *wire.Section) (block []byte, ok bool, err error) {
 	}
 	block, err = readHeader(body, p)
 	return block, err == nil, err
+}
+
+// opensBodies reports whether the FETCH opens the body of most messages.
+func (f *fetching) opensBodies() bool {
+	return slices.ContainsFunc(f.Sections, func(s wire.Section) bool { return len(s.Part) > 0 || !allKept(&s) })
 }
 
 // allKept reports whether a section names only fields that are kept.

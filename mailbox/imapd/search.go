@@ -31,25 +31,31 @@ func (c *conn) runSearch(d *wire.Decoder, byUID bool) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	if q.Charset != "" && !plainCharset(q.Charset) {
-		return c.searchFailed(&q, errBadCharset)
-	}
-	if err := c.catchUp(); err != nil {
-		return c.searchFailed(&q, err)
-	}
-	p, err := c.scope().compile(&q.Key)
+	f, err := c.lookFor(&q, byUID)
 	if err != nil {
-		return c.searchFailed(&q, err)
-	}
-	if p.modseq {
-		c.enableCondstore()
-	}
-	f := &found{byUID: byUID, modseq: p.modseq}
-	if f.hits, err = c.find(p); err != nil {
 		return c.searchFailed(&q, err)
 	}
 	c.answerSearch(&q, f)
 	return nil
+}
+
+// lookFor finds what a search is for.
+func (c *conn) lookFor(q *wire.Search, byUID bool) (*found, error) {
+	if q.Charset != "" && !plainCharset(q.Charset) {
+		return nil, errBadCharset
+	}
+	if err := c.catchUp(); err != nil {
+		return nil, err
+	}
+	p, err := c.scope().compile(&q.Key)
+	if err != nil {
+		return nil, err
+	}
+	if p.modseq {
+		c.enableCondstore()
+	}
+	hits, err := c.find(p)
+	return &found{hits: hits, byUID: byUID, modseq: p.modseq}, err
 }
 
 // searchFailed returns err. A search that was to be saved and fails leaves nothing
@@ -121,7 +127,11 @@ func (c *conn) find(p *program) ([]hit, error) {
 // findOpen judges the messages of a set by what is in them.
 func (c *conn) findOpen(p *program, set []mailbox.UIDRange) ([]hit, error) {
 	var hits []hit
-	err := c.session.Fetch(c.ctx, c.sel.id, set, func(i *mailbox.Item) error {
+	fetch := c.session.Fetch
+	if len(p.needles) > 0 {
+		fetch = c.session.FetchBodies
+	}
+	err := fetch(c.ctx, c.sel.id, set, func(i *mailbox.Item) error {
 		at, known := c.sel.index(i.UID)
 		row, there := c.sel.table.Row(i.UID)
 		if !known || !there {

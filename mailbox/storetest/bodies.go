@@ -16,6 +16,7 @@ var bodyCases = []testCase{
 	{"body/discard", bodyDiscard},
 	{"body/not there", bodyNotThere},
 	{"body/outlives its message while open", bodyOutlives},
+	{"body/small ones at once", bodySmall},
 }
 
 // The sizes on both sides of what an engine keeps differently.
@@ -130,4 +131,52 @@ func bodyOutlives(e *env) {
 		e.must(r.Close())
 		e.noBody(alice, d.Blob)
 	}
+}
+
+// bodySmall asks for bodies of every size at once, with neighbours that are not of
+// the set, the mailbox or the account.
+func bodySmall(e *env) {
+	e.accounts()
+	want := make(map[seal.BlobID][]byte)
+	var asked []mailbox.UIDRange
+	for _, size := range bodySizesTried {
+		d := e.delivery(alice, inbox, size)
+		asked = append(asked, set(e.accept(d)[0].UID)...)
+		want[d.Blob] = contents(d.Blob, size)
+		e.fill(inbox, 1)
+		e.fill(sent, 1)
+		e.accept(e.delivery(bob, inbox, size))
+	}
+	got := e.smallBodies(asked)
+	for blob, data := range got {
+		if !bytes.Equal(data, want[blob]) {
+			e.Errorf("a body that reads %d bytes has %d, or was not asked for", len(data), len(want[blob]))
+		}
+	}
+	for blob, data := range want {
+		_, small := got[blob]
+		if !small && len(data) <= 4096 {
+			e.Errorf("a body of %d bytes is not among the small ones", len(data))
+		}
+		if small && len(data) > 64<<10 {
+			e.Errorf("a body of %d bytes is among the small ones", len(data))
+		}
+	}
+	if all := e.smallBodies(mailbox.AllUIDs()); len(all) < 2*len(bodySizesTried)-3 {
+		e.Errorf("got %d small bodies of the mailbox, want those between as well", len(all))
+	}
+	last := e.delivery(alice, inbox, 1)
+	uid := e.accept(last)[0].UID
+	_, err := e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(uid)})
+	e.must(err)
+	if got := e.smallBodies(set(uid)); len(got) != 0 {
+		e.Errorf("got %d bodies of a message that is gone", len(got))
+	}
+}
+
+func (e *env) smallBodies(set []mailbox.UIDRange) map[seal.BlobID][]byte {
+	e.Helper()
+	got, err := e.s.SmallBodies(e.ctx, alice, inbox, set)
+	e.must(err)
+	return got
 }
