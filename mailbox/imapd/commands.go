@@ -68,6 +68,8 @@ var commands = map[string]command{
 	"UID FETCH":      {selectedState, everything, (*conn).uidFetch},
 	"STORE":          {selectedState, noExpunges, (*conn).store},
 	"UID STORE":      {selectedState, everything, (*conn).uidStore},
+	"SORT":           {selectedState, noExpunges, (*conn).sort},
+	"UID SORT":       {selectedState, everything, (*conn).uidSort},
 	"COPY":           {selectedState, everything, (*conn).copy},
 	"UID COPY":       {selectedState, everything, (*conn).uidCopy},
 	"MOVE":           {selectedState, everything, (*conn).move},

@@ -42,16 +42,16 @@ func (c *conn) answerSearch(q *wire.Search, f *found) {
 	}
 	switch {
 	case want == 0:
-		c.writeSearch(f)
+		c.writeFound("SEARCH", f)
 	case want != wire.ReturnSave: // alone, it tells nothing (RFC 5182, 2.1)
 		c.writeESearch(want, q.Partial, f)
 	}
 }
 
-// writeSearch is the SEARCH response of RFC 3501, 7.2.5.
-func (c *conn) writeSearch(f *found) {
+// writeFound is the SEARCH response of RFC 3501, 7.2.5, or SORT of RFC 5256, 4.
+func (c *conn) writeFound(name string, f *found) {
 	c.w.Untagged()
-	c.w.Word("SEARCH")
+	c.w.Word(name)
 	for _, h := range f.hits {
 		c.w.Number(uint64(f.number(h)))
 	}
