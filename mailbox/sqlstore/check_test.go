@@ -65,7 +65,11 @@ func TestCheckFinds(t *testing.T) {
 // file.
 func variedStore(t *testing.T) *Store {
 	t.Helper()
-	s := withAlice(t, options(t))
+	return fillVaried(t, withAlice(t, options(t)))
+}
+
+func fillVaried(t *testing.T, s *Store) *Store {
+	t.Helper()
 	deliver(t, s, 100)
 	deliver(t, s, 200)
 	deliver(t, s, 100<<10)
