@@ -70,6 +70,8 @@ var commands = map[string]command{
 	"UID STORE":      {selectedState, everything, (*conn).uidStore},
 	"SORT":           {selectedState, noExpunges, (*conn).sort},
 	"UID SORT":       {selectedState, everything, (*conn).uidSort},
+	"THREAD":         {selectedState, noExpunges, (*conn).thread},
+	"UID THREAD":     {selectedState, everything, (*conn).uidThread},
 	"COPY":           {selectedState, everything, (*conn).copy},
 	"UID COPY":       {selectedState, everything, (*conn).uidCopy},
 	"MOVE":           {selectedState, everything, (*conn).move},
