@@ -39,7 +39,7 @@ func newBench(b *testing.B) *bench {
 	b.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	dir := b.TempDir()
-	cfg := demoConfig(dir)
+	cfg := demoConfig(dir, "")
 	r, err := openRelay(ctx, cfg, slog.New(slog.DiscardHandler), func(string) string { return "" }, relayOptions{unlimited: true, names: []string{"127.0.0.1"}})
 	if err != nil {
 		b.Fatal(err)

@@ -23,6 +23,7 @@ const demoDomain = "restante.test"
 type demoOptions struct {
 	once      bool
 	dir       string
+	store     string
 	accounts  int
 	ready     string
 	unlimited bool
@@ -43,12 +44,16 @@ func demoCommand(e env) *cobra.Command {
 			if o.accounts < 1 {
 				return usageError{errors.New("--accounts: there must be at least one")}
 			}
+			if o.store != "" && o.dir == "" {
+				return usageError{errors.New("--store needs --dir: the relay key stays there, without which the store opens no more")}
+			}
 			return demo(cmd.Context(), e, o)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.once, "once", false, "end after the round trip")
 	f.StringVar(&o.dir, "dir", "", "keep the store in `DIR`, and use what is there from before (default a folder that is removed)")
+	f.StringVar(&o.store, "store", "", "keep accounts and mail at `URL`, postgres://user@host/database (default a file in the folder)")
 	f.IntVar(&o.accounts, "accounts", 2, "how many accounts to make")
 	f.StringVar(&o.ready, "ready", "", "write addresses and accounts to `FILE` as JSON once everything listens")
 	f.BoolVar(&o.unlimited, "unlimited", false, "no rate or connection limits (for measurements)")
@@ -64,7 +69,7 @@ func demo(ctx context.Context, e env, o demoOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := newLog(e.stderr, config.Log{Level: "error"})
-	r, err := openRelay(ctx, demoConfig(dir), log, e.getenv, relayOptions{
+	r, err := openRelay(ctx, demoConfig(dir, o.store), log, e.getenv, relayOptions{
 		cleartext: o.cleartext, unlimited: o.unlimited, names: []string{"127.0.0.1", "::1"},
 		noFirstLogins: !o.signup,
 	})
@@ -139,9 +144,9 @@ func demoDir(given string) (dir string, remove func() error, err error) {
 }
 
 // demoConfig is the configuration of a relay that others can't reach.
-func demoConfig(dir string) *config.Config {
+func demoConfig(dir, store string) *config.Config {
 	c := config.Default()
-	c.Domain, c.DataDir = demoDomain, dir
+	c.Domain, c.DataDir, c.Store = demoDomain, dir, store
 	for _, l := range []*config.Listener{&c.Listen.SMTPS, &c.Listen.Submission, &c.Listen.MX, &c.Listen.IMAPS, &c.Listen.IMAP, &c.Listen.HTTPS, &c.Listen.HTTP} {
 		l.Address, l.Network = "127.0.0.1:0", "shared"
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/restante/restante/gateway"
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/config"
 	"github.com/restante/restante/pgp"
 )
 
@@ -51,7 +52,11 @@ func tellStory(ctx context.Context, w io.Writer, r *relay, say ready, dir string
 		return err
 	}
 	printSeen(w, mail)
-	return printDisk(w, dir, letter, mail)
+	kind, _, err := r.cfg.StoreTarget()
+	if err != nil {
+		return err
+	}
+	return printDisk(w, dir, kind, letter, mail)
 }
 
 // step returns a function that prints one step of the story.
@@ -155,7 +160,7 @@ func printSeen(w io.Writer, mail []byte) {
 
 // printDisk looks for everything that is known of the letter in all that the
 // relay keeps.
-func printDisk(w io.Writer, dir string, l gateway.Letter, mail []byte) error {
+func printDisk(w io.Writer, dir string, kind config.StoreKind, l gateway.Letter, mail []byte) error {
 	_, armor, _ := bytes.Cut(mail, []byte("\r\n\r\n-----BEGIN"))
 	scan, err := scanDisk(dir, map[string]string{
 		"the sender's address":    l.From.String(),
@@ -172,6 +177,9 @@ func printDisk(w io.Writer, dir string, l gateway.Letter, mail []byte) error {
 	}
 	fmt.Fprintln(w, "\nWhat stands on its disk")
 	fmt.Fprintf(w, "  %d files, %s, under %s\n", scan.files, sizeString(scan.bytes), filepath.Base(dir))
+	if kind == config.Postgres {
+		fmt.Fprintln(w, "  mail and accounts are on the PostgreSQL server, where nothing was looked for")
+	}
 	if len(scan.found) > 0 {
 		return fmt.Errorf("the disk shows %s: this is a bug, please report it", strings.Join(scan.found, ", "))
 	}

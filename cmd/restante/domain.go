@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 
@@ -22,27 +21,24 @@ type domain struct {
 }
 
 // openDomain opens the store of the configuration, and makes it with its relay
-// key at the first start. Only one process can have it open: the error is then
-// sqlstore.ErrLocked.
+// key at the first start. Only one process can have one on SQLite open: the error
+// is then sqlstore.ErrLocked.
 //
 // signUp decides whether a first login makes an account; nil refuses all.
 func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, signUp func(mailbox.FirstLogin) error) (d domain, err error) {
-	_, path, err := cfg.StoreTarget()
+	o, err := storeOptions(cfg, log)
 	if err != nil {
 		return d, err
 	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return d, fmt.Errorf("data folder: %w", err)
 	}
-	secret, err := relaySecretFor(cfg, path, log, getenv)
+	secret, err := relaySecretFor(ctx, cfg, o, getenv)
 	if err != nil {
 		return d, err
 	}
-	d.store, err = sqlstore.Open(ctx, sqlstore.Options{
-		Path: path, Log: log,
-		KeyCheck: func(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey(secret, id).Check() },
-	})
-	if err != nil {
+	o.KeyCheck = func(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey(secret, id).Check() }
+	if d.store, err = sqlstore.Open(ctx, o); err != nil {
 		return d, err
 	}
 	d.service, err = mailbox.New(mailbox.Options{
@@ -58,18 +54,31 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, geten
 	return d, nil
 }
 
-func relaySecretFor(cfg *config.Config, storePath string, log *slog.Logger, getenv func(string) string) (relaySecret, error) {
+// storeOptions says where the store of the configuration is.
+func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error) {
+	kind, target, err := cfg.StoreTarget()
+	o := sqlstore.Options{PasswordFile: cfg.StorePasswordFile, RequireSync: cfg.RequireSync, Log: log}
+	if kind == config.Postgres {
+		o.URL = target
+	} else {
+		o.Path = target
+	}
+	return o, err
+}
+
+// relaySecretFor reads the relay key, or makes it with the store.
+func relaySecretFor(ctx context.Context, cfg *config.Config, o sqlstore.Options, getenv func(string) string) (relaySecret, error) {
 	file, err := cfg.RelayKeyPath(getenv)
 	if err != nil {
 		return relaySecret{}, err
 	}
-	_, err = os.Stat(storePath)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	exists, err := sqlstore.Exists(ctx, o)
+	if err != nil {
 		return relaySecret{}, fmt.Errorf("store: %w", err)
 	}
-	secret, made, err := loadRelaySecret(file, err == nil)
+	secret, made, err := loadRelaySecret(file, exists)
 	if made {
-		log.Warn("made the relay key: keep a copy of it apart from the store, without it the store is lost", "file", file)
+		o.Log.Warn("made the relay key: keep a copy of it apart from the store, without it the store is lost", "file", file)
 	}
 	return secret, err
 }

@@ -158,10 +158,13 @@ func (c *Config) checkStore(k *checker) {
 		if c.StorePasswordFile != "" {
 			k.fault("store_password_file", "an SQLite store has no password; leave this out")
 		}
+		if c.RequireSync {
+			k.fault("require_sync", "an SQLite store has no standby; leave this out")
+		}
 		return
 	}
 	u, err := url.Parse(target)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Host == "" && !u.Query().Has("host") { // a socket is named there
 		k.fault("store", "%v", errStore)
 		return
 	}

@@ -34,12 +34,20 @@ type Config struct {
 	// Where accounts and mail are kept. Empty means restante.db in data_dir;
 	// "sqlite:/path/mail.db" is an SQLite file elsewhere, which must be on a local
 	// disk; "postgres://user@host/database" is a PostgreSQL server, for relays
-	// of several nodes.
+	// of several nodes. Of several hosts, "postgres://user@one,two/database", the
+	// one that can be written to is used. A server on another machine must prove
+	// its name by a certificate, unless the URL says otherwise with sslmode.
 	Store string `toml:"store"`
 
 	// The file that holds the password for a PostgreSQL store. Empty means that
 	// the server asks for none.
 	StorePasswordFile string `toml:"store_password_file"`
+
+	// Whether to use a PostgreSQL server only while it confirms nothing that a
+	// standby does not have yet (synchronous_standby_names). Then no mail is lost
+	// when a standby takes over; promote only one that is synchronous. Without it
+	// the last mail may be lost, and every client fetches its mailboxes anew.
+	RequireSync bool `toml:"require_sync"`
 
 	// The file of the relay key, which seals the address directory and the mail
 	// queue. Empty means relay.key in data_dir, where a stolen disk has both;

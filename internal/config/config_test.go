@@ -117,6 +117,8 @@ func TestFaults(t *testing.T) {
 		{"store with password", domain + `store = "postgres://u:hunter2@host/db"`, "store", "take out the password"},
 		{"store with password parameter", domain + `store = "postgres://u@host/db?password=hunter2"`, "store", "take out the password"},
 		{"password for SQLite", domain + `store = "sqlite:/m.db"` + "\n" + `store_password_file = "/p"`, "store_password_file", "no password"},
+		{"standby for SQLite", domain + "require_sync = true", "require_sync", "no standby"},
+		{"not a truth", domain + `require_sync = "yes"`, "require_sync", "true or false"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -196,6 +198,7 @@ func TestShowRoundTrip(t *testing.T) {
 	c.Domain = "relay.test"
 	c.Listen.MX.Network = "proxy"
 	c.Listen.MX.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}
+	c.Store, c.RequireSync = "postgres://relay@one,two/mail", true
 	c.Limits.StopTimeout = Duration(90e9)
 	c.Resolve()
 	var b bytes.Buffer

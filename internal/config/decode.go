@@ -53,6 +53,8 @@ func (d *decoder) value(key string, value any, field reflect.Value) {
 		*target, err = asString(value)
 	case *int:
 		*target, err = asInt(value)
+	case *bool:
+		*target, err = asBool(value)
 	case *[]netip.Prefix:
 		*target, err = asPrefixes(value)
 	default:
@@ -74,6 +76,14 @@ func asString(value any) (string, error) {
 		return "", fmt.Errorf("write text in quotation marks")
 	}
 	return s, nil
+}
+
+func asBool(value any) (bool, error) {
+	b, ok := value.(bool)
+	if !ok {
+		return false, fmt.Errorf("write true or false, without quotes")
+	}
+	return b, nil
 }
 
 func asInt(value any) (int, error) {

@@ -146,6 +146,8 @@ func literal(value any) string {
 	switch v := value.(type) {
 	case int:
 		return strconv.Itoa(v)
+	case bool:
+		return strconv.FormatBool(v)
 	case []netip.Prefix:
 		return "[]"
 	}
