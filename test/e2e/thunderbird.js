@@ -62,7 +62,9 @@ const actions = {
     return mailTab().gDBView?.rowCount ?? 0;
   },
 
+  // openFirst opens the first message of the list, again if it is open.
   openFirst() {
+    mailTab().threadTree.selectedIndex = -1;
     mailTab().threadTree.selectedIndex = 0;
   },
 
