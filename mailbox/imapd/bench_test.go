@@ -44,11 +44,12 @@ func TestMain(m *testing.M) {
 // its cost, too.
 func BenchmarkIdleTLS(b *testing.B) {
 	for _, accounts := range []int{idleConns / 50, idleConns} {
-		b.Run(fmt.Sprintf("accounts=%d", accounts), func(b *testing.B) { benchmarkIdleTLS(b, accounts) })
+		b.Run(fmt.Sprintf("accounts=%d", accounts), func(b *testing.B) { benchmarkIdleTLS(b, accounts, false) })
 	}
+	b.Run("compressed", func(b *testing.B) { benchmarkIdleTLS(b, idleConns/50, true) })
 }
 
-func benchmarkIdleTLS(b *testing.B, n int) {
+func benchmarkIdleTLS(b *testing.B, n int, compressed bool) {
 	w := newWorld(b)
 	accounts := manyAccounts(b, w, n)
 	for len(accounts) < idleConns {
@@ -57,7 +58,7 @@ func benchmarkIdleTLS(b *testing.B, n int) {
 	address := w.serveTLS(b)
 	debug.FreeOSMemory()
 	before := measure()
-	clients := startIdleClients(b, address, accounts)
+	clients := startIdleClients(b, address, accounts, compressed)
 	after := measure()
 	debug.FreeOSMemory()
 	collected := measure()
@@ -167,7 +168,7 @@ func (w *world) serveTLS(tb testing.TB) (address string) {
 
 // startIdleClients starts a process with a client for each account, and returns
 // once all of them idle. stop ends it.
-func startIdleClients(b *testing.B, address string, accounts []mailbox.Created) (stop func()) {
+func startIdleClients(b *testing.B, address string, accounts []mailbox.Created, compressed bool) (stop func()) {
 	b.Helper()
 	clients := exec.CommandContext(b.Context(), os.Args[0])
 	clients.Env = append(os.Environ(), "RESTANTE_IDLE_CLIENTS="+address)
@@ -184,11 +185,11 @@ func startIdleClients(b *testing.B, address string, accounts []mailbox.Created) 
 		b.Fatal(err)
 	}
 	for _, a := range accounts {
-		if err := json.NewEncoder(in).Encode([]string{a.Address.String(), a.Secret}); err != nil {
+		if err := json.NewEncoder(in).Encode(idleAccount{a.Address.String(), a.Secret, compressed}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	if err := json.NewEncoder(in).Encode([]string{}); err != nil {
+	if err := json.NewEncoder(in).Encode(idleAccount{}); err != nil {
 		b.Fatal(err)
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
@@ -202,6 +203,12 @@ func startIdleClients(b *testing.B, address string, accounts []mailbox.Created) 
 	}
 }
 
+// idleAccount is what a client needs to know.
+type idleAccount struct {
+	User, Secret string
+	Compressed   bool
+}
+
 // idleClients reads accounts from standard input, logs all of them in, says so, and
 // stays until standard input ends.
 func idleClients(address string) error {
@@ -211,15 +218,15 @@ func idleClients(address string) error {
 	var mu sync.Mutex
 	var open []net.Conn
 	for {
-		var account []string
+		var account idleAccount
 		if err := in.Decode(&account); err != nil {
 			return err
 		}
-		if len(account) == 0 {
+		if account == (idleAccount{}) {
 			break
 		}
 		clients.Go(func() error {
-			nc, err := idleClient(address, account[0], account[1])
+			nc, err := idleClient(address, account)
 			mu.Lock()
 			defer mu.Unlock()
 			open = append(open, nc)
@@ -237,30 +244,47 @@ func idleClients(address string) error {
 
 // idleClient logs in, selects INBOX and idles. It checks no certificate: the server
 // that made it is another process.
-func idleClient(address, user, secret string) (net.Conn, error) {
+func idleClient(address string, a idleAccount) (net.Conn, error) {
 	nc, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		return nil, err
 	}
+	before := []idleStep{{"", "* OK"}, {"a LOGIN " + a.User + " " + a.Secret, "a OK"}}
+	after := []idleStep{{"b SELECT INBOX", "b OK"}, {"c IDLE", "+ "}}
+	if !a.Compressed {
+		return nc, idleSteps(nc, append(before, after...))
+	}
+	if err := idleSteps(nc, append(before, idleStep{"z COMPRESS DEFLATE", "z OK"})); err != nil {
+		return nil, err
+	}
+	compressed, err := compressing(nc)
+	if err != nil {
+		return nil, err
+	}
+	return nc, idleSteps(compressed, after)
+}
+
+// idleStep is a command, and how the last line of its answer begins.
+type idleStep struct{ send, want string }
+
+func idleSteps(nc net.Conn, steps []idleStep) (err error) {
 	r := bufio.NewReader(nc)
-	for _, step := range []struct{ send, want string }{
-		{"", "* OK"}, {"a LOGIN " + user + " " + secret, "a OK"}, {"b SELECT INBOX", "b OK"}, {"c IDLE", "+ "},
-	} {
+	for _, step := range steps {
 		if step.send != "" {
 			if _, err := fmt.Fprintf(nc, "%s\r\n", step.send); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		for line := ""; !strings.HasPrefix(line, step.want); {
 			if line, err = r.ReadString('\n'); err != nil {
-				return nil, fmt.Errorf("%s: %w", step.want, err)
+				return fmt.Errorf("%s: %w", step.want, err)
 			}
 			if strings.Contains(line, " NO ") || strings.Contains(line, " BAD ") {
-				return nil, fmt.Errorf("the server says %q", line)
+				return fmt.Errorf("the server says %q", line)
 			}
 		}
 	}
-	return nc, nil
+	return nil
 }
 
 // BenchmarkPush measures how long it takes from handing a message in until an idling
