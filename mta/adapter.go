@@ -43,8 +43,8 @@ func (a adapter) Mail(from string, o *smtp.MailOptions) error {
 	return a.s.guard(func() error { return a.s.mail(from, o) }, outcomes)
 }
 
-func (a adapter) Rcpt(to string, _ *smtp.RcptOptions) error {
-	return a.s.guard(func() error { return a.s.rcpt(to) }, outcomes)
+func (a adapter) Rcpt(to string, o *smtp.RcptOptions) error {
+	return a.s.guard(func() error { return a.s.rcpt(to, o) }, outcomes)
 }
 
 // Data always returns an error for the engine: the success is one of our

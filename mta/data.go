@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
 )
 
 // data takes the message of the transaction, from DATA or BDAT alike, and
-// returns nil only when it is durable for every recipient (RFC 5321, 6.1). On
+// returns nil only when it is durable for every recipient, here or in the queue
+// (RFC 5321, 6.1). On
 // the way in the message is checked line by line, its header is rewritten, and
 // what comes out of that is what the gate judges and what is stored.
 func (s *session) data(r io.Reader) error {
@@ -17,7 +19,7 @@ func (s *session) data(r io.Reader) error {
 	if err := s.checkLogin(); err != nil {
 		return err
 	}
-	limit, tooLarge := messageLimit(s.server.limits.MaxMessage, len(s.tx.to))
+	limit, tooLarge := messageLimit(s.server.limits.MaxMessage, s.tx.recipients())
 	m, err := s.receive(r, limit)
 	if errors.Is(err, mailbox.ErrTooLarge) {
 		return tooLarge
@@ -26,7 +28,27 @@ func (s *session) data(r io.Reader) error {
 		return err
 	}
 	defer m.Close()
-	return s.server.service.Deliver(s.ctx, s.tx.from, s.tx.to, m)
+	if err := s.signAway(m); err != nil {
+		return err
+	}
+	return s.server.service.Dispatch(s.ctx, s.tx.from, s.tx.to, s.tx.away, m)
+}
+
+// signAway makes the signature of a message that leaves. Its author is one of our
+// users, and so the domain is one of ours.
+func (s *session) signAway(m *mailbox.Spooled) error {
+	if len(s.tx.away.To) == 0 || s.server.sign == nil {
+		return nil
+	}
+	author := s.tx.from
+	if from := m.Message.Envelope.From; len(from) == 1 {
+		if a, err := addr.Parse("author@" + from[0].Host); err == nil {
+			author = a
+		}
+	}
+	var err error
+	s.tx.away.Header, err = s.server.sign(author.Domain(), m.Reader())
+	return err
 }
 
 func (s *session) receive(r io.Reader, limit int64) (*mailbox.Spooled, error) {

@@ -15,9 +15,8 @@ var (
 	errSenderPath = errors.New("mta: sender is not an address")
 )
 
-// mail begins a transaction (RFC 5321, 4.1.1.2). Its parameters but SIZE need
-// nothing done: bodies pass as they are, and DSN and AUTH parameters have no
-// next hop to go to.
+// mail begins a transaction (RFC 5321, 4.1.1.2). What its parameters ask of the
+// next server is kept for it. BODY needs nothing done: bodies pass as they are.
 func (s *session) mail(path string, o *smtp.MailOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,6 +40,7 @@ func (s *session) mail(path string, o *smtp.MailOptions) error {
 		return mailbox.ErrTooLarge
 	}
 	s.tx = transaction{begun: true, from: from, size: o.Size}
+	s.tx.away.RequireTLS, s.tx.away.EnvelopeID = o.RequireTLS, xtext(o.EnvelopeID)
 	return nil
 }
 

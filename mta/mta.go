@@ -28,14 +28,19 @@
 //
 // Offered are STARTTLS (RFC 3207), AUTH with PLAIN and LOGIN (4954), SIZE
 // (1870), PIPELINING (2920), 8BITMIME (6152), SMTPUTF8 (6531), CHUNKING (3030),
-// ENHANCEDSTATUSCODES (2034), LIMITS (9422), and from other servers REQUIRETLS
-// (8689), which delivery into a mailbox here fulfils.
+// ENHANCEDSTATUSCODES (2034), LIMITS (9422), and REQUIRETLS (8689), which
+// delivery into a mailbox here fulfils and which goes on to other servers. What is
+// asked about reports (DSN, 3461) goes on to them as well.
+//
+// Mail from our users to other domains is signed once (dkimsign.go) and put into
+// the queue in the transaction that stores it for recipients here.
 package mta
 
 import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -61,6 +66,14 @@ type Options struct {
 
 	// Gate judges each message after its header was rewritten; nil accepts all.
 	Gate mailbox.Gate
+
+	// Remote takes mail from our users for other domains as well. It is put into
+	// the queue, on which somebody must work (package mta/queue).
+	Remote bool
+
+	// Sign returns the DKIM-Signature fields to put before a message that leaves,
+	// for the domain of its author; nil signs nothing.
+	Sign func(domain string, message io.Reader) ([]byte, error)
 
 	// Peer names the network of a connection as the listener gave it, for the
 	// throttling of logins. nil is one network without a limit.

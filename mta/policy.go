@@ -51,6 +51,7 @@ const (
 type policy struct {
 	role    role
 	domains []string // ours, as addr.Address.Domain spells them
+	remote  bool     // our users may write to other domains
 	own     []addr.Address
 }
 
@@ -101,6 +102,8 @@ func (p policy) recipient(to addr.Address) error {
 		return nil
 	case p.role == exchange:
 		return errRelay
+	case p.remote:
+		return nil
 	}
 	return errNoRoute
 }

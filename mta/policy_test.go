@@ -93,6 +93,8 @@ func TestRecipientPolicy(t *testing.T) {
 		{"submission, local", asAnna(), bert, nil},
 		{"submission, other domain of ours", asAnna(), shadow, nil},
 		{"submission, remote", asAnna(), zoe, errNoRoute},
+		{"submission, remote, with a queue", policy{role: submission, domains: ourDomains(), remote: true}, zoe, nil},
+		{"outside, remote, with a queue", policy{role: exchange, domains: ourDomains(), remote: true}, zoe, errRelay},
 		{"MX, local", fromOutside(), bert, nil},
 		{"MX, remote", fromOutside(), zoe, errRelay},
 		{"MX, subdomain of ours", fromOutside(), addr.MustParse("a@sub.here.example"), errRelay},

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/emersion/go-smtp"
+
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -11,8 +14,9 @@ var errRecipientPath = errors.New("mta: recipient is not an address")
 
 // rcpt takes one recipient (RFC 5321, 4.1.1.3). Everything that can be known
 // before the message comes is decided here: whether the mailbox exists and has
-// room for the announced size. One that is named twice gets the message once.
-func (s *session) rcpt(path string) error {
+// room for the announced size, or whether there is a way to another domain. One
+// that is named twice gets the message once.
+func (s *session) rcpt(path string, o *smtp.RcptOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	to, err := parsePath(path)
@@ -22,12 +26,15 @@ func (s *session) rcpt(path string) error {
 	if err := s.policy.recipient(to); err != nil {
 		return err
 	}
-	same := func(r mailbox.Recipient) bool { return r.Address.Equal(to) }
-	if slices.ContainsFunc(s.tx.to, same) {
+	if s.tx.has(to) {
 		return nil
 	}
-	if err := s.policy.budget(len(s.tx.to), s.tx.size); err != nil {
+	if err := s.policy.budget(s.tx.recipients(), s.tx.size); err != nil {
 		return err
+	}
+	if !s.policy.local(to) {
+		s.tx.away.To = append(s.tx.away.To, addressee(to, o))
+		return nil
 	}
 	r, err := s.server.service.Recipient(s.ctx, to, s.tx.size)
 	if err != nil {
@@ -35,4 +42,10 @@ func (s *session) rcpt(path string) error {
 	}
 	s.tx.to = append(s.tx.to, r)
 	return nil
+}
+
+// has reports whether a recipient was named before.
+func (t *transaction) has(to addr.Address) bool {
+	return slices.ContainsFunc(t.to, func(r mailbox.Recipient) bool { return r.Address.Equal(to) }) ||
+		slices.ContainsFunc(t.away.To, func(a mailbox.Addressee) bool { return a.Address == to })
 }

@@ -250,6 +250,13 @@ func (r *relay) do(ctx context.Context, verb string, args []string, file func(st
 		r.stop()
 		<-r.ended
 		return nil
+	case "queue": // number: so many letters are on their way to other domains
+		n := 0
+		err := r.service.Outbox().Each(ctx, func(*mailbox.Letter) error { n++; return nil })
+		if err == nil && strconv.Itoa(n) != args[0] {
+			err = fmt.Errorf("there are %d letters", n)
+		}
+		return err
 	case "disable":
 		a, err := r.service.FindAccount(ctx, args[0])
 		return errors.Join(err, r.service.SetState(ctx, a.ID, mailbox.Disabled))
@@ -312,6 +319,11 @@ func (s *faultyStore) Accept(ctx context.Context, ds []mailbox.Delivery, out ...
 	}
 	for _, d := range ds {
 		d.Body.Discard()
+	}
+	for _, o := range out {
+		if o.Body != nil {
+			o.Body.Discard()
+		}
 	}
 	return nil, err
 }

@@ -93,20 +93,23 @@ func (w *wire) hello(extended bool) reply {
 	return r
 }
 
-// extensions lists what EHLO offers. DSN parameters are taken but not offered
-// until there are reports to send.
+// extensions lists what EHLO offers. DSN parameters are taken for other
+// servers but not offered: there is no report of success for recipients here.
 func (w *wire) extensions() []string {
 	list := []string{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING",
 		"SIZE " + strconv.FormatInt(w.limits.MaxMessage, 10),
 		"LIMITS RCPTMAX=" + strconv.Itoa(w.limits.MaxRecipients)}
-	secure := w.isSecure()
-	switch {
-	case w.prelude:
-		list = append(list, "STARTTLS")
-	case secure && w.role == submission:
-		list = append(list, "AUTH "+strings.Join(mechanisms(), " "))
-	case secure && w.role == exchange:
+	if w.prelude {
+		return append(list, "STARTTLS")
+	}
+	if !w.isSecure() {
+		return list
+	}
+	if w.role == exchange || w.server.remote {
 		list = append(list, "REQUIRETLS")
+	}
+	if w.role == submission {
+		list = append(list, "AUTH "+strings.Join(mechanisms(), " "))
 	}
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -22,6 +23,7 @@ const commandLine = 12288 + 2
 type endpoint struct {
 	net.Listener
 	role     role
+	remote   bool
 	service  *mailbox.Service
 	domains  []string
 	hostname string
@@ -29,6 +31,7 @@ type endpoint struct {
 	gate     mailbox.Gate
 	network  func(net.Conn) mailbox.Peer
 	limits   Limits
+	sign     func(domain string, message io.Reader) ([]byte, error)
 	log      *slog.Logger
 	now      func() time.Time
 
@@ -60,7 +63,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, r role) error {
 
 func (s *Server) endpoint(ctx context.Context, ln net.Listener, r role) *endpoint {
 	e := &endpoint{
-		Listener: ln, role: r, service: s.o.Service, domains: s.domains, hostname: s.o.Hostname, tls: s.o.TLS,
+		Listener: ln, role: r, remote: s.o.Remote && r == submission, sign: s.o.Sign, service: s.o.Service, domains: s.domains, hostname: s.o.Hostname, tls: s.o.TLS,
 		gate: s.o.Gate, network: s.o.Peer, limits: s.o.Limits, log: s.o.Log, now: s.o.Now,
 		wires: map[*wire]struct{}{}, closed: make(chan struct{}, 1),
 	}
@@ -81,7 +84,7 @@ func (e *endpoint) engine() *smtp.Server {
 	engine.AllowInsecureAuth = true // session.auth looks at the wire
 	engine.EnableSMTPUTF8 = true
 	engine.EnableDSN = true
-	engine.EnableREQUIRETLS = e.role == exchange
+	engine.EnableREQUIRETLS = e.role == exchange || e.remote
 	engine.ErrorLog = engineLog{e.log}
 	return engine
 }

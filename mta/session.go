@@ -42,12 +42,16 @@ type transaction struct {
 	from  addr.Address // zero: the null sender
 	size  int64        // as announced, 0 if it was not
 	to    []mailbox.Recipient
+	away  mailbox.Sending // to recipients elsewhere
 }
+
+// recipients is how many there are so far.
+func (t *transaction) recipients() int { return len(t.to) + len(t.away.To) }
 
 func newSession(e *endpoint, w *wire) *session {
 	s := &session{server: e, wire: w}
 	s.log = e.log.With("session", newID(), "listener", e.role.String())
-	s.policy = policy{role: e.role, domains: e.domains}
+	s.policy = policy{role: e.role, domains: e.domains, remote: e.remote}
 	s.ctx, s.cancel = context.WithCancel(e.ctx)
 	return s
 }

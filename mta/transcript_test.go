@@ -12,7 +12,7 @@ import (
 
 // TestTranscripts plays the dialogues in testdata. A connection goes to the
 // listener that its name begins with, or else to that of the setting "listener".
-// Settings change options: "gate", and limits by name.
+// Settings change options: "gate", "remote", and limits by name.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	transcript.Run(t, "testdata/*.txtar", func(t *testing.T, s *transcript.Script) transcript.Server {
@@ -42,6 +42,7 @@ func settings(t *testing.T, s *transcript.Script, o *Options) {
 	if s.Has("gate") {
 		o.Gate = gate
 	}
+	o.Remote = s.Has("remote")
 	if s.Has("no-tls") {
 		o.TLS = nil
 	}
