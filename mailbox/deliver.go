@@ -16,7 +16,15 @@ import (
 type Recipient struct {
 	Account AccountID
 	Address addr.Address
+
+	row  *Account // as it was read at that time, if it was
+	read time.Time
 }
+
+// rowKept is how long a recipient's row is good enough to seal to. Whether the
+// account still takes mail, and under that key, the store looks at again when it
+// accepts the message.
+const rowKept = 2 * time.Second
 
 // Recipient says whether a message of size bytes (0 if not announced) could be
 // delivered to a. Errors: ErrNoAccount, ErrDisabled, ErrOverQuota.
@@ -31,7 +39,7 @@ func (s *Service) Recipient(ctx context.Context, a addr.Address, size int64) (Re
 	if err := row.accepts(seal.PaddedSize(max(size, 0))); err != nil {
 		return Recipient{}, err
 	}
-	return Recipient{Account: row.ID, Address: a}, nil
+	return Recipient{Account: row.ID, Address: a, row: &row, read: s.now()}, nil
 }
 
 // accepts says whether one more message of that padded size may come in.
@@ -77,12 +85,9 @@ func (s *Service) deliveries(ctx context.Context, from addr.Address, to []Recipi
 	return ds, nil
 }
 
-// sealDelivery seals m to the INBOX of a recipient's account, as it is now.
+// sealDelivery seals m to the INBOX of a recipient's account.
 func (s *Service) sealDelivery(ctx context.Context, r Recipient, m *Spooled) (Delivery, error) {
-	row, err := s.byAddress(ctx, s.key.AddressMAC(r.Address.Key()))
-	if err == nil && row.ID != r.Account {
-		err = ErrNoAccount // the address has changed hands since RCPT
-	}
+	row, err := s.rowOf(ctx, r)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("look up recipient: %w", err)
 	}
@@ -90,6 +95,18 @@ func (s *Service) sealDelivery(ctx context.Context, r Recipient, m *Spooled) (De
 		return Delivery{}, err
 	}
 	return s.seal(ctx, &row, Inbox, m, s.now())
+}
+
+// rowOf returns the row of a recipient's account as it is, or was a moment ago.
+func (s *Service) rowOf(ctx context.Context, r Recipient) (Account, error) {
+	if age := s.now().Sub(r.read); r.row != nil && 0 <= age && age < rowKept {
+		return *r.row, nil
+	}
+	row, err := s.byAddress(ctx, s.key.AddressMAC(r.Address.Key()))
+	if err == nil && row.ID != r.Account {
+		err = ErrNoAccount // the address has changed hands since RCPT
+	}
+	return row, err
 }
 
 // onePerAccount leaves one recipient of each account: that with the least key, so

@@ -30,6 +30,23 @@ func (s *Service) Dispatch(ctx context.Context, from addr.Address, to []Recipien
 	if s.closed() {
 		return ErrClosed
 	}
+	err := s.dispatch(ctx, from, to, away, m)
+	if errors.Is(err, ErrGone) { // an account's key was replaced meanwhile
+		err = s.dispatch(ctx, from, unread(to), away, m)
+	}
+	return err
+}
+
+// unread returns recipients whose rows have to be read again.
+func unread(to []Recipient) []Recipient {
+	to = slices.Clone(to)
+	for i := range to {
+		to[i].row = nil
+	}
+	return to
+}
+
+func (s *Service) dispatch(ctx context.Context, from addr.Address, to []Recipient, away Sending, m *Spooled) error {
 	ds, err := s.deliveries(ctx, from, to, m)
 	if err != nil {
 		return err

@@ -133,7 +133,8 @@ type MessageStore interface {
 	// and gives each delivery its UID. A delivery whose DeliveryID the account has
 	// seen within DedupDays is not stored again: its receipt is that of the first,
 	// with Duplicate set. Errors: ErrNoAccount, ErrDisabled, ErrNoMailbox,
-	// ErrOverQuota, ErrFull. The bodies belong to the store afterwards, whatever
+	// ErrOverQuota, ErrFull, and ErrGone if the account has another key by now than
+	// that of the delivery's Generation. The bodies belong to the store afterwards, whatever
 	// the outcome.
 	Accept(ctx context.Context, ds []Delivery, out ...Outbound) ([]Receipt, error)
 

@@ -165,12 +165,15 @@ func (t *tx) accept(d *mailbox.Delivery, b *body, r *mailbox.Receipt) error {
 			return err
 		}
 	}
-	state, err := t.charge(d.Account, 1, d.Size)
+	account, err := t.charge(d.Account, 1, d.Size)
 	if err != nil {
 		return err
 	}
-	if state != mailbox.Active {
+	if account.state != mailbox.Active {
 		return mailbox.ErrDisabled
+	}
+	if account.generation != d.Generation {
+		return fmt.Errorf("%w: the key that a delivery is sealed to was replaced", mailbox.ErrGone)
 	}
 	var sum tally
 	sum.add(d.Flags, d.Size)

@@ -10,33 +10,40 @@ const (
 	queryCharge = `UPDATE account SET used_messages = used_messages + $1, used_bytes = used_bytes + $2,
 		change = change + 1 WHERE account_id = $3
 		AND (quota_messages = 0 OR used_messages + $1 <= quota_messages)
-		AND (quota_bytes = 0 OR used_bytes + $2 <= quota_bytes) RETURNING state`
+		AND (quota_bytes = 0 OR used_bytes + $2 <= quota_bytes) RETURNING state,
+		(SELECT generation FROM account_key WHERE account_key.account_id = account.account_id)`
 	queryIsThere = `SELECT count(*) FROM account WHERE account_id = $1`
 	queryRefund  = `UPDATE account SET used_messages = used_messages - $1, used_bytes = used_bytes - $2
 		WHERE account_id = $3`
 )
 
+// charged is an account as it was found when messages were added to it.
+type charged struct {
+	state      mailbox.AccountState
+	generation uint32 // of its key
+}
+
 // charge adds messages to what an account keeps, notes the change, and returns
-// the account's state. Errors: ErrNoAccount, ErrOverQuota; with one of these
-// nothing was written.
-func (t *tx) charge(id mailbox.AccountID, messages, bytes int64) (mailbox.AccountState, error) {
-	var state mailbox.AccountState
-	found, err := t.update(queryCharge, []any{num(&state)}, messages, bytes, int64(id))
+// the account's state and key. Errors: ErrNoAccount, ErrOverQuota; with one of
+// these nothing was written.
+func (t *tx) charge(id mailbox.AccountID, messages, bytes int64) (charged, error) {
+	var a charged
+	found, err := t.update(queryCharge, []any{num(&a.state), num(&a.generation)}, messages, bytes, int64(id))
 	if err != nil {
-		return 0, err
+		return charged{}, err
 	}
 	if found {
 		t.hint(id)
-		return state, nil
+		return a, nil
 	}
 	var n int
 	if _, err := t.one(queryIsThere, []any{num(&n)}, int64(id)); err != nil {
-		return 0, err
+		return charged{}, err
 	}
 	if n == 0 {
-		return 0, mailbox.ErrNoAccount
+		return charged{}, mailbox.ErrNoAccount
 	}
-	return 0, mailbox.ErrOverQuota
+	return charged{}, mailbox.ErrOverQuota
 }
 
 // refund takes messages off what an account keeps.

@@ -13,6 +13,7 @@ var acceptCases = []testCase{
 	{"accept/several accounts", acceptSeveral},
 	{"accept/nothing", acceptNothing},
 	{"accept/what is stored", acceptStored},
+	{"accept/replaced key", acceptReplacedKey},
 }
 
 var refuseCases = []testCase{
@@ -64,7 +65,9 @@ func acceptNothing(e *env) {
 }
 
 func acceptStored(e *env) {
-	e.account(alice)
+	a := newAccount(alice)
+	a.Key.Generation = 7
+	e.must(e.s.CreateAccount(e.ctx, a))
 	d := e.message(mailbox.Flagged | mailbox.KeywordFlag(mailbox.MaxKeywords-1))
 	d.Generation, d.Day = 7, today+3
 	e.accept(d)
@@ -74,6 +77,34 @@ func acceptStored(e *env) {
 		Key: d.Key, Envelope: d.Envelope, Size: rowSize, Day: today + 3, Saved: today + 3,
 	}})
 	e.hasBody(alice, d.Blob, bodySize)
+}
+
+// acceptReplacedKey: what is sealed to a key that was replaced could not be opened.
+func acceptReplacedKey(e *env) {
+	e.account(alice)
+	repeated := e.message(0)
+	repeated.DeliveryID = []byte("sent twice")
+	e.accept(repeated)
+	late := e.message(0)
+	key := &mailbox.KeyChange{
+		AccountKey: mailbox.AccountKey{Public: []byte("new"), Generation: 2},
+		Addresses:  []mailbox.Address{addressOf(alice)},
+	}
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, nil, nil, key))
+	used := e.getAccount(alice).Used
+	_, err := e.s.Accept(e.ctx, []mailbox.Delivery{late})
+	e.wantErr(err, mailbox.ErrGone)
+	e.noBody(alice, late.Blob)
+	equal(e, "used", e.getAccount(alice).Used, used)
+	again := e.message(0)
+	again.DeliveryID = repeated.DeliveryID
+	if !e.accept(again)[0].Duplicate {
+		e.Error("a delivery from before the key was replaced is stored twice")
+	}
+	fresh := e.message(0)
+	fresh.Generation = 2
+	e.accept(fresh)
+	equal(e, "UIDs", e.uids(inbox), upTo(2))
 }
 
 // acceptAllOrNothing: a delivery that fails takes those before it along, and
