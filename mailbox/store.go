@@ -16,6 +16,9 @@ import (
 // is then unknown to this caller, the error is ctx.Err(), and what the call was
 // given must be left as it is. A failed commit is ErrUnknown.
 //
+// An error that says what stands in the way, such as ErrExists, is given when that
+// has been committed: whoever looks then finds it.
+//
 // UIDs and mod-sequences are allotted in the transaction from the mailbox's own
 // row, so that nobody can see a UID before all smaller ones. Every change of an
 // account also raises Account.Change in the same transaction.

@@ -33,6 +33,7 @@ type job struct {
 	state   atomic.Int32
 	touched []mailbox.AccountID // accounts it changed
 	removed []seal.BlobID       // files to remove after the commit
+	fault   error               // why it failed by itself; told when the batch's outcome is known
 	err     error
 	done    chan struct{}
 }

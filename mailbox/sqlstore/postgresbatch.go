@@ -104,8 +104,10 @@ func (b *nodeBatch) attempt(ctx context.Context) error {
 		t.rollback()
 		return err
 	}
-	if len(b.js) == 0 {
+	if allFailed(b.js) {
 		t.rollback()
+		answerOwn(b.js)
+		b.js = nil
 		return nil
 	}
 	return b.commit(t)
@@ -170,8 +172,8 @@ func (e *postgres) lockBody(t *tx, blob seal.BlobID) error {
 	return t.lockAll(postgresLockNumbers, []int64{lockNumber(blob[:])})
 }
 
-// runOne runs one request and answers it if it fails alone. The error is one of
-// the whole transaction.
+// runOne runs one request. One that fails alone is answered when the others are
+// (see batch.commit). The error is one of the whole transaction.
 func (b *nodeBatch) runOne(t *tx, j *job) error {
 	err, fatal := b.try(t, j)
 	switch {
@@ -188,10 +190,11 @@ func (b *nodeBatch) runOne(t *tx, j *job) error {
 		b.care = true
 		return errWithCare
 	}
-	b.answerOne(j, err)
 	if fatal {
+		b.answerOne(j, err)
 		return errWithCare // without this one
 	}
+	j.fault = err
 	return nil
 }
 
@@ -234,7 +237,7 @@ func (b *nodeBatch) commit(t *tx) error {
 		return nil
 	}
 	b.w.s.watch.tell(ids)
-	answer(b.js, nil)
+	answerOwn(b.js)
 	b.js = nil
 	return nil
 }

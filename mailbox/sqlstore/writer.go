@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/restante/restante/mailbox"
@@ -108,7 +109,8 @@ func (b *batch) inHope(j *job) {
 			b.withCare(append(done, j))
 			return
 		default:
-			j.answer(err)
+			j.fault = err
+			done = append(done, j)
 		}
 	}
 	b.commit(t, done)
@@ -125,16 +127,14 @@ func (b *batch) withCare(js []*job) {
 	var done []*job
 	for i, j := range js {
 		err, lost := t.try(j)
-		if err == nil {
-			done = append(done, j)
-			continue
-		}
-		j.answer(err)
 		if lost {
+			j.answer(err)
 			t.rollback()
 			b.withCare(append(done, js[i+1:]...)) // ends: there is one less each time
 			return
 		}
+		j.fault = err
+		done = append(done, j)
 	}
 	b.commit(t, done)
 }
@@ -146,10 +146,14 @@ func (b *batch) begin() (t *tx, end func(), err error) {
 	return t, cancel, t.begin()
 }
 
-// commit makes what was done durable, gives the hints, and answers.
+// commit makes what was done durable, gives the hints, and answers. Those that
+// failed by themselves are answered with the others: what stood in their way, such
+// as an address that is taken, may not be there before the commit, and whoever
+// hears of it looks.
 func (b *batch) commit(t *tx, js []*job) {
-	if len(js) == 0 {
+	if allFailed(js) {
 		t.rollback()
+		answerOwn(js)
 		return
 	}
 	if err := t.commit(); err != nil {
@@ -158,7 +162,19 @@ func (b *batch) commit(t *tx, js []*job) {
 		return
 	}
 	b.w.s.watch.tell(touched(js))
-	answer(js, nil)
+	answerOwn(js)
+}
+
+// allFailed reports that there is nothing to commit.
+func allFailed(js []*job) bool {
+	return !slices.ContainsFunc(js, func(j *job) bool { return j.fault == nil })
+}
+
+// answerOwn answers each request with what came of it.
+func answerOwn(js []*job) {
+	for _, j := range js {
+		j.answer(j.fault)
+	}
 }
 
 func answer(js []*job, err error) {
@@ -172,6 +188,9 @@ func touched(js []*job) []mailbox.AccountID {
 	var ids []mailbox.AccountID
 	seen := make(map[mailbox.AccountID]bool, len(js))
 	for _, j := range js {
+		if j.fault != nil {
+			continue
+		}
 		for _, id := range j.touched {
 			if !seen[id] {
 				seen[id] = true
@@ -199,7 +218,7 @@ func (t *tx) try(j *job) (err error, lost bool) {
 // invariant of one message must not keep the relay from taking the others.
 func (t *tx) run(j *job) (err error) {
 	t.job, t.wrote = j, false
-	j.touched, j.removed = nil, nil
+	j.touched, j.removed, j.fault = nil, nil, nil
 	defer func() {
 		if p := recover(); p != nil {
 			t.w.s.opts.Log.Error("request panicked", "request", j.op, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
@@ -11,6 +12,7 @@ import (
 var accountCases = []testCase{
 	{"account/create", accountCreate},
 	{"account/address taken", accountAddressTaken},
+	{"account/taken at once", accountTakenAtOnce},
 	{"account/id taken", accountIDTaken},
 	{"account/unknown", accountUnknown},
 	{"account/lookup", accountLookup},
@@ -57,6 +59,38 @@ func accountAddressTaken(e *env) {
 	_, err = e.s.Mailboxes(e.ctx, bob)
 	e.wantErr(err, mailbox.ErrNoAccount)
 	e.account(bob)
+}
+
+// accountTakenAtOnce: whoever hears that an address is taken finds whose it is,
+// also if that was made a moment ago.
+func accountTakenAtOnce(e *env) {
+	const rounds, each = 20, 8
+	for round := range mailbox.AccountID(rounds) {
+		address := addressOf(1000 + round)
+		var makers sync.WaitGroup
+		var made atomic.Int32
+		for i := range mailbox.AccountID(each) {
+			makers.Go(func() {
+				n := newAccount(2000 + round*each + i)
+				n.Address = address
+				err := e.s.CreateAccount(e.ctx, n)
+				switch {
+				case err == nil:
+					made.Add(1)
+				case !errors.Is(err, mailbox.ErrExists):
+					e.Error(err)
+				default:
+					if _, err := e.s.Lookup(e.ctx, address.MAC); err != nil {
+						e.Errorf("the address is taken, but looking it up gives %v", err)
+					}
+				}
+			})
+		}
+		makers.Wait()
+		if made.Load() != 1 {
+			e.Errorf("%d accounts have one address", made.Load())
+		}
+	}
 }
 
 func accountIDTaken(e *env) {
