@@ -152,7 +152,7 @@ func TestOneHintABatch(t *testing.T) {
 	}
 	// What comes from the server comes in order: to the other after it, what a
 	// changes now, and to itself after its echo, what b does after it.
-	const dave, carol = 8, 9
+	const dave, carol = 81, 82
 	if err := a.CreateAccount(t.Context(), testAccount(dave)); err != nil {
 		t.Fatal(err)
 	}
