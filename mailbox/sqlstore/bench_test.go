@@ -18,17 +18,7 @@ const benchAccounts = 100
 func benchStore(b *testing.B, maxBatch int) *Store {
 	o := options(b)
 	o.CheckOnClose, o.maxBatch = false, maxBatch
-	s := open(b, o)
-	var all sync.WaitGroup
-	for i := range benchAccounts {
-		all.Go(func() {
-			if err := s.CreateAccount(b.Context(), testAccount(mailbox.AccountID(i+1))); err != nil {
-				b.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	return s
+	return benchAccounted(b, o)
 }
 
 func cpuTime() time.Duration {
