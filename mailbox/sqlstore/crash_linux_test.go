@@ -55,11 +55,7 @@ func childFill(path string) error {
 		return err
 	}
 	if !mounted {
-		err := s.write(ctx, "limit", func(x *tx) error {
-			_, err := x.exec(fmt.Sprintf("PRAGMA max_page_count = %d", diskSize/4096))
-			return err
-		})
-		if err != nil {
+		if err := limitPages(ctx, s, diskSize/4096); err != nil {
 			return err
 		}
 	}

@@ -195,12 +195,24 @@ func fillUp(ctx context.Context, s *Store, size int) (stored []seal.BlobID, err 
 	}
 }
 
+// limitPages limits the size of the database. The pragma answers with a row, which
+// must be read: until then the writer's connection would hold on to what it sees.
+func limitPages(ctx context.Context, s *Store, pages int) error {
+	return s.write(ctx, "limit", func(x *tx) error {
+		var n int
+		_, err := x.one(fmt.Sprintf("PRAGMA max_page_count = %d", pages), []any{num(&n)})
+		return err
+	})
+}
+
 // TestFull: a full database refuses what comes, keeps what it has, and goes on
 // when there is room.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	s := withAlice(t, options(t))
-	s.sql(t, "PRAGMA max_page_count = 600")
+	if err := limitPages(t.Context(), s, 600); err != nil {
+		t.Fatal(err)
+	}
 	stored, err := fillUp(t.Context(), s, 8000)
 	if !errors.Is(err, mailbox.ErrFull) {
 		t.Fatalf("got error %v after %d messages, want ErrFull", err, len(stored))

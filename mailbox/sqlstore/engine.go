@@ -28,6 +28,9 @@ type engine interface {
 	// lockBody keeps other nodes from releasing a body until the transaction ends.
 	lockBody(t *tx, blob seal.BlobID) error
 
+	// erase makes the database let go of what was deleted.
+	erase(ctx context.Context) error
+
 	// close gives back whatever the others took. The sessions are closed by then.
 	close() error
 }

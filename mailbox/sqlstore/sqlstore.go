@@ -73,8 +73,9 @@ type Options struct {
 	// request that meets it is undone and fails with mailbox.ErrBusy.
 	TxTimeout time.Duration
 
-	// SweepEvery is the time between two sweeps of leftovers; the default is an
-	// hour. The first one runs at Open.
+	// SweepEvery is the time between two sweeps of leftovers; the default is
+	// half an hour, so that nothing deleted stays in a file for an hour. The first
+	// one runs at Open.
 	SweepEvery time.Duration
 
 	// CheckOnClose makes Close return what CheckConsistency finds. For tests.
@@ -109,7 +110,7 @@ func (o *Options) setDefaults() error {
 		o.TxTimeout = 30 * time.Second
 	}
 	if o.SweepEvery <= 0 {
-		o.SweepEvery = time.Hour
+		o.SweepEvery = 30 * time.Minute
 	}
 	if o.maxBatch <= 0 {
 		o.maxBatch = 256

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -44,13 +45,22 @@ func (s *Store) startSweeper() {
 }
 
 // Sweep removes what nothing needs any more: files of bodies that a crash left
-// without a row, and delivery ids past their time. Open starts it by itself at
-// once and then every Options.SweepEvery.
+// without a row, delivery ids past their time, and what deletions have left in the
+// database's files. Open starts it by itself at once and then every
+// Options.SweepEvery.
 func (s *Store) Sweep(ctx context.Context) error {
-	if err := s.large.sweep(ctx); err != nil {
-		return err
+	return errors.Join(s.large.sweep(ctx), s.forgetDeliveries(ctx), s.erase(ctx))
+}
+
+func (s *Store) erase(ctx context.Context) error {
+	if err := s.enter(); err != nil {
+		return fmt.Errorf("erase: %w", err)
 	}
-	return s.forgetDeliveries(ctx)
+	defer s.leave()
+	if err := s.engine.erase(ctx); err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	return nil
 }
 
 func (s *Store) sweepFiles(ctx context.Context) error {
