@@ -59,7 +59,7 @@ func (s *Service) CreateAccount(ctx context.Context, a addr.Address, o NewAccoun
 	err = s.store.CreateAccount(ctx, NewAccount{
 		ID: id, Key: key, Quota: quota,
 		Address: s.directoryEntry(id, key, a), Credentials: credentials,
-		Inbox: boxes[0], Mailboxes: boxes[1:], Created: DayOf(s.now()),
+		Inbox: boxes[0], Mailboxes: boxes[1:], Created: s.today(),
 	})
 	if err != nil {
 		return Created{}, fmt.Errorf("create account: %w", err)

@@ -131,7 +131,7 @@ func (s *Service) newCredential(ctx context.Context, kind CredentialKind, owner 
 	}
 	defer f.Wipe()
 	verifier := f.Verifier()
-	c := Credential{ID: CredentialID(randomID()), Kind: kind, KDF: kdf.Bytes(), Verifier: verifier[:], Created: DayOf(s.now())}
+	c := Credential{ID: CredentialID(randomID()), Kind: kind, KDF: kdf.Bytes(), Verifier: verifier[:], Created: s.today()}
 	if p.generated {
 		c.Selector = p.secret.Selector()
 	}

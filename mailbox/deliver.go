@@ -94,6 +94,7 @@ func (s *Service) sealDelivery(ctx context.Context, r Recipient, m *Spooled) (De
 	if err := row.accepts(seal.PaddedSize(m.Size)); err != nil {
 		return Delivery{}, err
 	}
+	s.noteCrowded(&row)
 	return s.seal(ctx, &row, Inbox, m, s.now())
 }
 
@@ -140,7 +141,7 @@ func (s *Service) seal(ctx context.Context, row *Account, mbox MailboxID, m *Spo
 	return Delivery{
 		Account: row.ID, Mailbox: mbox, Generation: row.Key.Generation,
 		Blob: sealed.Blob, Key: key, Envelope: sealed.SealEnvelope(seal.Place{}, appendEnvelope(nil, date, m.Message)),
-		Body: body, Size: seal.PaddedSize(m.Size), Day: DayOf(s.now()),
+		Body: body, Size: seal.PaddedSize(m.Size), Day: s.today(),
 	}, nil
 }
 

@@ -47,3 +47,6 @@ func (s *Service) TestOnlyForgetTables() {
 		own.tables.clear()
 	}
 }
+
+// TestOnlyCarryOut does what the service does every hour.
+func (s *Service) TestOnlyCarryOut(ctx context.Context) { s.carryOut(ctx) }

@@ -43,6 +43,7 @@ func (s *Service) sweep(ctx context.Context) {
 	for _, own := range s.ring.list() {
 		own.tables.sweep(now.Add(-s.o.Limits.Linger))
 	}
+	s.markSeen(ctx, now)
 	for _, own := range s.ring.due(now) {
 		if err := s.check(ctx, own); err != nil && ctx.Err() == nil {
 			s.log.Error("check credentials of open sessions", "account", own.id, "error", err)

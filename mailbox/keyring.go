@@ -66,6 +66,7 @@ type owner struct {
 	idleSince time.Time
 	checked   time.Time // when its credentials were last seen to be as they were
 	checkedAt uint64    // epoch at that time
+	seen      Day       // for which day the store knows that it is in use
 
 	rootMu sync.Mutex
 	root   seal.Root

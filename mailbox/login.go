@@ -97,7 +97,12 @@ func (s *Service) loginNow(ctx context.Context, t *try) (*Session, error) {
 	if row.State != Active {
 		return nil, ErrDisabled
 	}
-	return s.ring.open(s, owner, &root, c, t.token)
+	x, err := s.ring.open(s, owner, &root, c, t.token)
+	if err != nil {
+		return nil, err
+	}
+	x.alert = s.o.Terms.alert(&row, s.today())
+	return x, nil
 }
 
 // lookUp finds an account by address. For an unknown address it returns a row that

@@ -10,6 +10,7 @@ import (
 
 const (
 	inboxName   = "INBOX"
+	ownMailbox  = "Restante"
 	maxNameSize = 255 // octets of UTF-8
 )
 

@@ -42,6 +42,7 @@ type Account struct {
 	Used    Quota // what it keeps now
 	Change  Change
 	Created Day
+	Seen    Day    // when somebody used it last
 	Entry   []byte // Address.Entry of the address that Lookup was asked for, else nil
 }
 
@@ -116,6 +117,9 @@ const (
 	UseSent
 	UseTrash
 	UseAll
+	// UseRestante is the mailbox of that name, in which the devices of a user keep
+	// what belongs to all of them (DESIGN §8.12). No client is told of the use.
+	UseRestante
 )
 
 // NewMailbox is what CreateMailbox needs.

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"runtime"
@@ -25,6 +26,7 @@ type Options struct {
 	DefaultQuota Quota        // of new accounts; zero is no bound
 	Folders      []NewFolder  // of new accounts, besides INBOX; nil is DefaultFolders
 	Passwords    seal.Params  // costs of new chosen passwords; zero is seal.DefaultParams
+	Terms        Terms        // how long mail and accounts stay (KeepTerms); zero is for ever
 	Limits       Limits       // each zero field is its default
 	TempDir      string       // for spool files, which are sealed; "" is os.TempDir
 	Log          *slog.Logger // nil discards
@@ -34,6 +36,10 @@ type Options struct {
 	// ordinary failed login, and ErrThrottled asks to try again later. It is
 	// called from many goroutines. A nil SignUp never makes one.
 	SignUp func(FirstLogin) error
+
+	// Remind, if not nil, is called when an account that nobody uses has 14 days
+	// left, and 3, for a push message to its devices. It must return at once.
+	Remind func(id AccountID, daysLeft int)
 
 	// Now is the clock, and Wait waits for d or until ctx ends, with ctx's
 	// error then. nil is real time.
@@ -108,6 +114,8 @@ type Service struct {
 	ring                   *keyring
 	firsts                 singleflight.Group // first logins, by address MAC
 	idleTables             atomic.Int64
+	calendar               calendar
+	expiry                 expiry
 
 	done   context.Context // ends with the service
 	cancel context.CancelFunc
@@ -134,8 +142,14 @@ func New(o Options) (*Service, error) {
 		rewraps:     newTurnstile(1, math.MaxInt),
 		throttle:    newThrottle(o.Limits.Throttled, o.Now, o.Wait),
 		ring:        newKeyring(o.Limits.Logins),
+		expiry:      expiry{crowded: make(chan AccountID, 1024)},
 	}
 	s.done, s.cancel = context.WithCancel(context.Background())
+	var err error
+	if s.calendar.last, err = s.store.Calendar(s.done); err != nil {
+		return nil, fmt.Errorf("mailbox: read calendar: %w", err)
+	}
+	s.expiry.idle = s.calendar.last
 	s.unhook = s.store.Watch(s.ring.hint)
 	s.background(s.keepHouse)
 	return s, nil

@@ -15,6 +15,7 @@ import (
 type Session struct {
 	own     *owner
 	login   login
+	alert   string
 	ended   atomic.Bool
 	leave   sync.Once
 	revoked chan struct{}

@@ -30,6 +30,7 @@ type Store interface {
 	MailboxStore
 	MessageStore
 	QueueStore
+	HouseStore
 
 	// ID returns the identity the store was made with. Sealed parts bind it.
 	ID() seal.StoreID

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -151,7 +152,13 @@ func (own *owner) create(ctx context.Context, clean string, use SpecialUse) (Mai
 	if clean == inboxName {
 		return Mailbox{}, ErrExists
 	}
+	if clean == ownMailbox && use == NoUse {
+		use = UseRestante
+	}
 	m, err := own.svc.store.CreateMailbox(ctx, own.id, own.svc.newMailbox(own.keys, clean, use), own.svc.o.Limits.Mailboxes)
+	if errors.Is(err, ErrExists) && use == UseRestante { // another one was this before it was renamed
+		m, err = own.svc.store.CreateMailbox(ctx, own.id, own.svc.newMailbox(own.keys, clean, NoUse), own.svc.o.Limits.Mailboxes)
+	}
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("create mailbox: %w", err)
 	}

@@ -144,10 +144,31 @@ func accountShow(e env, open opener) *cobra.Command {
 				{"Created", v.Created},
 				{"Messages", ofQuota(fmt.Sprint(v.Used.Messages), v.Quota.Messages, fmt.Sprint(v.Quota.Messages))},
 				{"Size", ofQuota(sizeString(v.Used.Bytes), v.Quota.Bytes, sizeString(v.Quota.Bytes))},
+				{"Terms", v.Terms},
+				{"Mail goes", mailGoes(v.Outlook)},
+				{"Account goes", accountGoes(v.Outlook)},
 			})
 			return nil
 		},
 	}
+}
+
+// mailGoes says which mail of an account goes next, and when.
+func mailGoes(o mailbox.Outlook) string {
+	switch {
+	case o.Crowded:
+		return "within the hour, the oldest first: the account is too full"
+	case o.Mail == 0:
+		return "none by its age"
+	}
+	return fmt.Sprintf("%s, %d messages", dayString(o.Mail), o.Messages)
+}
+
+func accountGoes(o mailbox.Outlook) string {
+	if o.Account == 0 {
+		return "never by itself"
+	}
+	return dayString(o.Account) + ", unless somebody logs in before"
 }
 
 func accountPasswd(e env, open opener) *cobra.Command {

@@ -55,6 +55,8 @@ type accountView struct {
 	Created   string // day
 	Used      mailbox.Quota
 	Quota     mailbox.Quota
+	Terms     string          `json:",omitempty"` // of show
+	Outlook   mailbox.Outlook `json:",omitzero"`  // of show
 }
 
 // direct does the operations with a service on the store.
@@ -84,6 +86,9 @@ func (d direct) doOne(ctx context.Context, r adminRequest, info mailbox.AccountI
 	var err error
 	switch r.Op {
 	case opShow:
+		v := &reply.Accounts[0]
+		v.Terms = d.service.Terms().String()
+		v.Outlook, err = d.service.Outlook(ctx, info.ID)
 	case opPasswd:
 		reply.Secret, err = d.service.SetPassword(ctx, info.ID, r.Old, r.Password)
 	case opReset:

@@ -44,6 +44,7 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, geten
 	d.service, err = mailbox.New(mailbox.Options{
 		Store: d.store, Key: seal.NewRelayKey(secret, d.store.ID()), Domain: cfg.Domain, Log: log,
 		DefaultQuota: mailbox.Quota{Bytes: int64(cfg.Quota.Bytes), Messages: int64(cfg.Quota.Messages)},
+		Terms:        termsOf(&cfg.Expiry),
 		TempDir:      cfg.DataDir,
 		SignUp:       signUp,
 	})
@@ -52,6 +53,14 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, geten
 		return domain{}, err
 	}
 	return d, nil
+}
+
+// termsOf returns the terms that the relay keeps.
+func termsOf(e *config.Expiry) mailbox.Terms {
+	t := mailbox.DefaultTerms() // for what can't be set
+	t.Inbox, t.Sent, t.Trash, t.Junk = e.InboxDays, e.SentDays, e.TrashDays, e.JunkDays
+	t.Large, t.LargeSize, t.Idle = e.LargeDays, int64(e.LargeSize), e.IdleDays
+	return t
 }
 
 // storeOptions says where the store of the configuration is.

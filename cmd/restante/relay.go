@@ -218,6 +218,7 @@ func (r *relay) run(ctx context.Context) error {
 		group.Go(func() error { return serveAdmin(ctx, r.admin, direct{r.service, r.cfg.Domain}) })
 	}
 	group.Go(func() error { return r.tls.Run(ctx) })
+	group.Go(func() error { return r.service.KeepTerms(ctx) })
 	group.Go(func() error { r.reloadOnSignal(ctx); return nil })
 	return group.Wait()
 }

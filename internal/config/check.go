@@ -28,6 +28,7 @@ func (c *Config) faults() []Fault {
 	c.checkFiles(k)
 	c.checkListen(k)
 	c.checkLimits(k)
+	c.checkExpiry(k)
 	k.word("policy.encryption", c.Policy.Encryption, "required")
 	k.word("signup.policy", c.Signup.Policy, "open", "token", "closed")
 	k.word("policy.append", c.Policy.Append, "encrypted", "any")
@@ -259,4 +260,21 @@ func (c *Config) checkLimits(k *checker) {
 	between(k, "limits.stop_timeout", l.StopTimeout, second, hour)
 	between(k, "quota.bytes", c.Quota.Bytes, l.MessageSize, 1<<50)
 	between(k, "quota.messages", c.Quota.Messages, 100, 10000000)
+}
+
+// longest is the longest term of mail and accounts that has an end, in days.
+const longest = 36500
+
+func (c *Config) checkExpiry(k *checker) {
+	e := c.Expiry
+	between(k, "expiry.inbox_days", e.InboxDays, 0, longest)
+	between(k, "expiry.sent_days", e.SentDays, 0, longest)
+	between(k, "expiry.trash_days", e.TrashDays, 0, longest)
+	between(k, "expiry.junk_days", e.JunkDays, 0, longest)
+	between(k, "expiry.large_days", e.LargeDays, 0, longest)
+	between(k, "expiry.large_size", e.LargeSize, 1<<10, 1<<40)
+	if e.IdleDays != 0 && e.IdleDays < 30 { // the reminders come 14 and 3 days before
+		k.fault("expiry.idle_days", "%d is not possible; write 0 for never, or 30 and more", e.IdleDays)
+	}
+	between(k, "expiry.idle_days", e.IdleDays, 0, longest)
 }

@@ -88,6 +88,13 @@ type Config struct {
 	// How much an account may keep.
 	Quota Quota `toml:"quota"`
 
+	// How long mail and accounts stay. Days count from when a message came into
+	// its mailbox; 0 days are for ever. Drafts, Archive and mailboxes that users
+	// made are never emptied by age, and flagged mail never goes by it. Above 75 %
+	// of its quota an account loses its oldest mail until 70 % are used, flagged
+	// mail last.
+	Expiry Expiry `toml:"expiry"`
+
 	// The log, which goes to standard error.
 	Log Log `toml:"log"`
 }
@@ -218,6 +225,25 @@ type Quota struct {
 
 	// The number of messages.
 	Messages int `toml:"messages"`
+}
+
+// Expiry says how long mail and accounts stay.
+type Expiry struct {
+	// The days of mail, by the role of its mailbox.
+	InboxDays int `toml:"inbox_days"`
+	SentDays  int `toml:"sent_days"`
+	TrashDays int `toml:"trash_days"`
+	JunkDays  int `toml:"junk_days"`
+
+	// The days of mail of large_size and more in the same mailboxes, if they are
+	// fewer.
+	LargeDays int  `toml:"large_days"`
+	LargeSize Size `toml:"large_size"`
+
+	// The days after which an account that nobody uses is removed with all its
+	// mail. A client that stays connected uses it. Its owner is reminded 14 and 3
+	// days before.
+	IdleDays int `toml:"idle_days"`
 }
 
 // Log says what goes to the log. No level shows addresses, subjects or keys.

@@ -9,8 +9,8 @@ import (
 
 const (
 	queryNewAccount = `INSERT INTO account (account_id, state, quota_bytes, quota_messages,
-		used_bytes, used_messages, change, next_mailbox, uidvalidity, created)
-		VALUES ($1, 0, $2, $3, 0, 0, 1, 1, 0, $4) ON CONFLICT DO NOTHING`
+		used_bytes, used_messages, change, next_mailbox, uidvalidity, created, seen)
+		VALUES ($1, 0, $2, $3, 0, 0, 1, 1, 0, $4, $4) ON CONFLICT DO NOTHING`
 	queryNewKey     = `INSERT INTO account_key (account_id, generation, public) VALUES ($1, $2, $3)`
 	queryNewAddress = `INSERT INTO address (addr_mac, account_id, n, entry_ct)
 		VALUES ($1, $2, 1, $3) ON CONFLICT DO NOTHING`
@@ -69,7 +69,7 @@ func notNull(b []byte) []byte {
 
 // The columns that scanAccount reads.
 const accountColumns = `account.account_id, state, quota_bytes, quota_messages,
-	used_bytes, used_messages, change, created, generation, public`
+	used_bytes, used_messages, change, created, seen, generation, public`
 
 const (
 	queryAccount = `SELECT ` + accountColumns + `
@@ -85,7 +85,7 @@ const (
 // scanAccount returns where the accountColumns go.
 func scanAccount(a *mailbox.Account) []any {
 	return []any{num(&a.ID), num(&a.State), num(&a.Quota.Bytes), num(&a.Quota.Messages),
-		num(&a.Used.Bytes), num(&a.Used.Messages), num(&a.Change), num(&a.Created),
+		num(&a.Used.Bytes), num(&a.Used.Messages), num(&a.Change), num(&a.Created), num(&a.Seen),
 		num(&a.Key.Generation), &a.Key.Public}
 }
 

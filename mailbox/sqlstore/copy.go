@@ -75,7 +75,7 @@ func (t *tx) copyAll(id mailbox.AccountID, c mailbox.CopyRequest, es []entry, at
 			if m.Key, m.Envelope, err = reseal(m, c.To, next); err != nil {
 				return err
 			}
-			m.Mailbox, m.UID, m.ModSeq, m.Saved = c.To, next, at.modseq, t.w.s.today()
+			m.Mailbox, m.UID, m.ModSeq, m.Saved = c.To, next, at.modseq, max(m.Day, t.w.s.today())
 			if err := t.addMessage(id, m); err != nil {
 				return err
 			}

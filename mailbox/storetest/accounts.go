@@ -31,7 +31,7 @@ func accountCreate(e *env) {
 	if got.Change == 0 {
 		e.Error("a new account has Change 0")
 	}
-	want := mailbox.Account{ID: alice, Key: n.Key, Quota: n.Quota, Created: today, Change: got.Change}
+	want := mailbox.Account{ID: alice, Key: n.Key, Quota: n.Quota, Created: today, Seen: today, Change: got.Change}
 	equal(e, "account", got, want)
 
 	boxes, err := e.s.Mailboxes(e.ctx, alice)
