@@ -13,8 +13,9 @@ minor=$(printf '%s' "$version" | cut -d. -f2)
 [ "${minor:-0}" -ge "$need_minor" ] 2>/dev/null ||
 	fail "Go $version is too old, Go 1.$need_minor or newer is needed" "install it from https://go.dev/doc/install"
 
-# Without cgo the pure-Go SQLite driver is used and no compiler is needed.
-[ "$("$go" env CGO_ENABLED)" = 0 ] && exit 0
+# Without cgo the pure-Go SQLite driver is used and no compiler is needed. Go would
+# choose that silently where there is no compiler; it is slower, so we ask.
+[ "${CGO_ENABLED:-}" = 0 ] && exit 0
 cc=$("$go" env CC)
 command -v "${cc%% *}" >/dev/null 2>&1 && exit 0
 if command -v apt-get >/dev/null 2>&1; then fix="sudo apt-get install -y gcc libc6-dev"
