@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
@@ -30,7 +32,7 @@ type house struct {
 	clock time.Time
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, change ...func(*smtp.Server)) *house {
 	t.Helper()
 	h := &house{clock: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), log: &lockedBuffer{}}
 	dir, secret := t.TempDir(), [seal.RelaySecretSize]byte{1}
@@ -59,7 +61,7 @@ func newHouse(t *testing.T) *house {
 	})
 	h.openAccount(t)
 	h.world = newWorld(t, false, "there.example. MX 10 mx.there.example.", "mx.there.example. A 192.0.2.1")
-	h.sink = newSink(t)
+	h.sink = newSink(t, change...)
 	h.network.servers["192.0.2.1:25"] = h.sink.address
 	return h
 }

@@ -241,8 +241,7 @@ func TestServerDown(t *testing.T) {
 // message on a new one, at once.
 func TestReusedConnectionEnded(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.sink.ReadTimeout = 50 * time.Millisecond
+	h := newHouse(t, func(s *smtp.Server) { s.ReadTimeout = 50 * time.Millisecond })
 	h.start(t)
 	h.send(t, letter("one"), "bert@there.example")
 	until(t, "the first is there", func() bool { return len(h.sink.got()) == 1 })
