@@ -26,6 +26,9 @@ func (w *world) sql(t *testing.T, statements ...string) {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1) // temporary tables belong to a connection
+	if _, err := db.ExecContext(t.Context(), "PRAGMA busy_timeout = 10000"); err != nil {
+		t.Fatal(err) // the store may be in the midst of a transaction
+	}
 	for _, s := range statements {
 		r, err := db.ExecContext(t.Context(), s)
 		if err != nil {
