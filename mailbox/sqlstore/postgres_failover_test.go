@@ -206,7 +206,7 @@ func TestFailoverSynchronous(t *testing.T) {
 	}()
 	r.reached(t, 300)
 	c.primary.stop(syscall.SIGKILL)
-	c.standby.sql(t, "SELECT pg_promote()")
+	c.standby.promote(t)
 	before := r.count()
 	if err := all[0].SetState(t.Context(), bob, mailbox.Active); !errors.Is(err, ErrNotSynchronous) {
 		t.Errorf("a primary without a standby: got error %v, want ErrNotSynchronous", err)
@@ -279,7 +279,7 @@ func TestFailoverAsynchronous(t *testing.T) {
 	if err := c.standby.start(); err != nil {
 		t.Fatal(err)
 	}
-	c.standby.sql(t, "SELECT pg_promote()")
+	c.standby.promote(t)
 	after := some(20) // the same UIDs again, under another UIDVALIDITY
 	if after.UIDValidity <= before.UIDValidity {
 		t.Errorf("got UIDVALIDITY %d after %d", after.UIDValidity, before.UIDValidity)

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // pgServer is a PostgreSQL server of the tests' own: made by the installed
@@ -251,5 +252,28 @@ func (s *pgServer) sql(t testing.TB, text string) {
 	defer c.Close(ctx)
 	if _, err := c.Exec(ctx, text); err != nil {
 		t.Fatal(strings.SplitN(text, " ", 3)[:2], err)
+	}
+}
+
+// promote makes a primary of a standby. What it still has to replay may cancel the
+// query that asks for it; then it is asked again.
+func (s *pgServer) promote(t testing.TB) {
+	t.Helper()
+	ctx := t.Context()
+	c, err := pgx.Connect(ctx, s.url(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	for {
+		var still bool
+		err := c.QueryRow(ctx, "SELECT pg_is_in_recovery() AND NOT pg_promote()").Scan(&still)
+		if err == nil && !still {
+			return
+		}
+		var conflicts *pgconn.PgError
+		if err != nil && (!errors.As(err, &conflicts) || conflicts.Code != "40001") {
+			t.Fatal("promote: ", err)
+		}
 	}
 }
