@@ -46,7 +46,15 @@ func ParseCert(b []byte) (*Cert, error) {
 	if entity.PrivateKey != nil {
 		return nil, badCert("this is a private key; never give it away, export the public key instead")
 	}
-	return newCert(entity)
+	c, err := newCert(entity)
+	if err != nil {
+		return nil, err
+	}
+	// What cleaning took out may have been what held it together, as the direct-key signature of a version 6 key does.
+	if _, err := parseEntity(c.raw, MaxCert, openpgp.PublicKeyType); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // newCert cleans entity, which it takes over, and makes it a Cert.
