@@ -58,7 +58,7 @@ func TestContacts(t *testing.T) {
 	see := func(k *pgp.Key, n int) Event {
 		t.Helper()
 		event, err := c.Update(bob, func(p Peer) (Peer, Event) {
-			return p.See(bob, Sighting{Date: day(n), Cert: k.Cert(), Mutual: true})
+			return p.See(bob, Sighting{Date: day(n), Cert: k.Cert(), Signer: k.Fingerprint(), Mutual: true})
 		})
 		if err != nil {
 			t.Fatal(err)

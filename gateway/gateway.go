@@ -177,17 +177,23 @@ func (g *Gateway) send(o *outgoing) error {
 }
 
 // ServeSubmission takes mail from the user's mail client by SMTP, on connections of
-// ln, which must be on loopback: they are not encrypted. It ends when ctx does, with
-// nil.
+// ln. They are not encrypted, so that it returns ErrNotLoopback at once if others can
+// reach ln. It ends when ctx does, with nil.
 func (g *Gateway) ServeSubmission(ctx context.Context, ln net.Listener) error {
+	if err := checkLoopback(ln); err != nil {
+		return err
+	}
 	s := &submission{local: g.local, from: g.upstream.Address, accept: g.Send, log: g.o.Log}
 	return s.serve(ctx, ln)
 }
 
 // ServeIMAP lets the user's mail client read and change the local mail, on
-// connections of ln, which must be on loopback: they are not encrypted. It ends when
-// ctx does, with nil.
+// connections of ln. They are not encrypted, so that it returns ErrNotLoopback at once
+// if others can reach ln. It ends when ctx does, with nil.
 func (g *Gateway) ServeIMAP(ctx context.Context, ln net.Listener) error {
+	if err := checkLoopback(ln); err != nil {
+		return err
+	}
 	// There is no gate: what the client stores is encrypted before it goes up.
 	return imapd.New(imapd.Options{Service: g.local.Service, InsecureAuth: true, Log: g.o.Log}).Serve(ctx, ln)
 }

@@ -82,8 +82,8 @@ func isVerdict(err error) bool {
 	return false
 }
 
-// cleartext is a mail that was not encrypted. Its Autocrypt header counts, as a first
-// key for want of a better one, and never proves anything.
+// cleartext is a mail that was not encrypted. Its Autocrypt header counts for want of a
+// better key, and neither pins nor holds one.
 func (r *opener) cleartext(raw *spool, digest string, outer *mime.Message, from addr.Address) (*opened, error) {
 	header := fieldsOf(outer.Root.Header)
 	if err := r.see(from, header, outer.Envelope.Time, ""); err != nil {

@@ -174,7 +174,9 @@ func TestVerdicts(t *testing.T) {
 			r := newReading(t)
 			for i, k := range tt.known {
 				a := addr.MustParse(bobs)
-				if _, err := r.contacts.Update(a, func(p Peer) (Peer, Event) { return p.See(a, Sighting{Date: day(i), Cert: k.Cert()}) }); err != nil {
+				if _, err := r.contacts.Update(a, func(p Peer) (Peer, Event) {
+					return p.See(a, Sighting{Date: day(i), Cert: k.Cert(), Signer: k.Fingerprint()})
+				}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -353,4 +355,38 @@ func FuzzPage(f *testing.F) {
 			t.Errorf("%d status fields in %q", n, head)
 		}
 	})
+}
+
+// TestCleartextProvesNothing: a mail that anybody may have written gives a key for want
+// of a better one, takes no key's place, and keeps no mail back.
+func TestCleartextProvesNothing(t *testing.T) {
+	t.Parallel()
+	bob, real := generate(t, "bob@x.test")
+	_, eve := generate(t, "bob@x.test")
+	clear := func(k *pgp.Key) string {
+		value, err := pgp.Autocrypt{Addr: bob, Cert: k.Cert()}.Value()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "From: <bob@x.test>\r\nTo: <me@x.test>\r\nSubject: hello\r\nDate: " + time.Now().UTC().Format(time.RFC1123Z) +
+			"\r\nAutocrypt: " + value + "\r\n\r\nthe text\r\n"
+	}
+	r := newReading(t)
+	inUse := func() (pgp.Fingerprint, Standing) {
+		t.Helper()
+		c, standing, err := r.contacts.Cert(bob, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Fingerprint(), standing
+	}
+	r.read(t, clear(eve))
+	if f, standing := inUse(); f != eve.Fingerprint() || standing != Unknown {
+		t.Errorf("after a cleartext mail: got standing %v, want its key, unknown", standing)
+	}
+	r.read(t, r.compose(t, testMail{from: "bob@x.test", key: real, autocrypt: real}))
+	r.read(t, clear(eve))
+	if f, standing := inUse(); f != real.Fingerprint() || standing != Pinned {
+		t.Errorf("after a signed mail and a cleartext one: got standing %v, want the signed one's key, pinned", standing)
+	}
 }

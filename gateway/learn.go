@@ -33,14 +33,20 @@ type Sighting struct {
 	Signer pgp.Fingerprint
 }
 
-// See returns what is known after a mail of the peer. A first key is pinned. Another
-// one is held for the user to decide, unless the mail is signed by the pinned key:
-// then its owner has named a successor, which is pinned and not yet verified.
+// See returns what is known after a mail of the peer. A first key is pinned if it has
+// signed the mail. Another one is then held for the user to decide, unless the mail is
+// signed by the pinned key: then its owner has named a successor, which is pinned and
+// not yet verified. A mail that is not signed only claims.
 func (p Peer) See(owner addr.Address, s Sighting) (Peer, Event) {
-	old := s.Date.Before(p.AutocryptAt)
 	p = p.clone()
 	p.LastSeen = later(p.LastSeen, s.Date)
-	if s.Cert == nil || old {
+	if s.Signer == "" {
+		return p.claim(owner, s)
+	}
+	if p.Pinned == "" && p.Standing(s.Signer) == Heard {
+		p.Pinned = s.Signer // what others said of its owner is borne out
+	}
+	if s.Cert == nil || s.Date.Before(p.AutocryptAt) {
 		return p, Nothing // an older mail that comes late says nothing about today
 	}
 	p.AutocryptAt, p.Mutual = s.Date, s.Mutual
@@ -49,20 +55,45 @@ func (p Peer) See(owner addr.Address, s Sighting) (Peer, Event) {
 		return p, Nothing
 	}
 	p.add(owner, s.Cert, Provenance{Source: FromAutocrypt, First: s.Date, Last: s.Date})
+	return p.turnTo(f, s.Signer)
+}
+
+// turnTo decides about a key that the signer names as the peer's.
+func (p Peer) turnTo(f, signer pgp.Fingerprint) (Peer, Event) {
 	switch {
+	case f == p.Pinned:
+		return p, Nothing
+	case p.Pinned != "" && signer == p.Pinned:
+		p.Pinned, p.Verified, p.Proposed = f, "", ""
+		return p, KeyMoved
+	case f != signer || f == p.Proposed:
+		return p, Nothing // a key that has not signed proves nothing about its owner
 	case p.Pinned == "":
 		p.Pinned = f
 		return p, FirstKey
-	case f == p.Pinned:
-		return p, Nothing
-	case s.Signer == p.Pinned:
-		p.Pinned, p.Verified, p.Proposed = f, "", ""
-		return p, KeyMoved
-	case f == p.Proposed:
-		return p, Nothing
 	}
 	p.Proposed = f
 	return p, KeyHeld
+}
+
+// claim takes over a key from a mail that anybody may have written.
+func (p Peer) claim(owner addr.Address, s Sighting) (Peer, Event) {
+	if s.Cert == nil || s.Date.Before(p.ClaimedAt) {
+		return p, Nothing
+	}
+	f := s.Cert.Fingerprint()
+	if slices.Contains(p.Refused, f) {
+		return p, Nothing
+	}
+	first := p.isBlank()
+	p.add(owner, s.Cert, Provenance{Source: FromClaim, First: s.Date, Last: s.Date})
+	p.Claimed, p.ClaimedAt = f, s.Date
+	return p, heard(first, p.Pinned, f)
+}
+
+// isBlank reports whether mail can't go to the peer for want of any key.
+func (p Peer) isBlank() bool {
+	return p.Pinned == "" && p.Gossip == "" && p.WKD == "" && p.Claimed == ""
 }
 
 // Hear returns what is known after gossip about the peer in a mail of via. The
@@ -74,7 +105,7 @@ func (p Peer) Hear(owner addr.Address, c *pgp.Cert, via addr.Address, at time.Ti
 		return p, Nothing
 	}
 	p = p.clone()
-	first := p.Pinned == "" && p.Gossip == "" && p.WKD == ""
+	first := p.isBlank()
 	p.add(owner, c, Provenance{Source: FromGossip, Via: via.Key(), First: at, Last: at})
 	if !at.Before(p.GossipAt) {
 		p.Gossip, p.GossipAt = f, at
@@ -86,7 +117,7 @@ func (p Peer) Hear(owner addr.Address, c *pgp.Cert, via addr.Address, at time.Ti
 // no key for the peer.
 func (p Peer) Find(owner addr.Address, c *pgp.Cert, at time.Time) (Peer, Event) {
 	p = p.clone()
-	first := p.Pinned == "" && p.Gossip == "" && p.WKD == ""
+	first := p.isBlank()
 	p.WKD, p.WKDAt = "", at
 	if c == nil || slices.Contains(p.Refused, c.Fingerprint()) {
 		return p, Nothing

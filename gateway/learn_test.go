@@ -83,7 +83,14 @@ func TestLearn(t *testing.T) {
 		{"nothing", nil, Nothing, summary{Err: ErrNoKey}},
 		{"a mail without a key", []step{see(0, nil, "")}, Nothing, summary{Err: ErrNoKey}},
 		{"the first key is pinned", []step{see(0, a, fa)}, FirstKey, summary{Pinned: "a", Use: "a", Standing: Pinned, Certs: 1}},
-		{"even by a mail that nobody signed", []step{see(0, a, "")}, FirstKey, summary{Pinned: "a", Use: "a", Standing: Pinned, Certs: 1}},
+		{"a mail that nobody signed claims", []step{see(0, a, "")}, FirstKey, summary{Use: "a", Standing: Unknown, Certs: 1}},
+		{"and pins nothing later", []step{see(0, a, ""), see(1, b, fb)}, FirstKey, summary{Pinned: "b", Use: "b", Standing: Pinned, Certs: 2}},
+		{"and holds nothing", []step{see(0, a, fa), see(1, b, "")}, KeyDiffers, summary{Pinned: "a", Use: "a", Standing: Pinned, Certs: 2}},
+		{"and is outranked by gossip", []step{see(1, b, ""), hear(0, a)}, Nothing, summary{Gossip: "a", Use: "a", Standing: Heard, Certs: 2}},
+		{"the newest claim counts", []step{see(1, a, ""), see(0, b, "")}, Nothing, summary{Use: "a", Standing: Unknown, Certs: 1}},
+		{"a key that did not sign is not pinned", []step{see(0, a, fb)}, Nothing, summary{Err: ErrNoKey, Certs: 1}},
+		{"nor held", []step{see(0, a, fa), see(1, b, "OTHER")}, Nothing, summary{Pinned: "a", Use: "a", Standing: Pinned, Certs: 2}},
+		{"a first mail bears gossip out", []step{hear(0, a), see(1, nil, fa)}, Nothing, summary{Pinned: "a", Gossip: "a", Use: "a", Standing: Pinned, Certs: 1}},
 		{"a mail without a key changes nothing", []step{see(0, a, fa), see(1, nil, "")}, Nothing, summary{Pinned: "a", Use: "a", Standing: Pinned, Certs: 1}},
 		{"another key is held", []step{see(0, a, fa), see(1, b, fb)}, KeyHeld, summary{Pinned: "a", Proposed: "b", Standing: Changed, Err: ErrHeld, Certs: 2}},
 		{"once", []step{see(0, a, fa), see(1, b, fb), see(2, b, fb)}, Nothing, summary{Pinned: "a", Proposed: "b", Standing: Changed, Err: ErrHeld, Certs: 2}},
@@ -140,10 +147,10 @@ func TestLearn(t *testing.T) {
 func TestLearnLeavesThePast(t *testing.T) {
 	t.Parallel()
 	bob, k := generate(t, "bob@example.org")
-	before, _ := Peer{}.See(bob, Sighting{Date: day(0), Cert: k.Cert()})
+	before, _ := Peer{}.See(bob, Sighting{Date: day(0), Cert: k.Cert(), Signer: k.Fingerprint()})
 	kept := before.clone()
 	_, other := generate(t, "bob@example.org")
-	after, _ := before.See(bob, Sighting{Date: day(1), Cert: other.Cert()})
+	after, _ := before.See(bob, Sighting{Date: day(1), Cert: other.Cert(), Signer: other.Fingerprint()})
 	after, _ = after.Hear(bob, k.Cert(), bob, day(2))
 	if diff := cmp.Diff(before, kept); diff != "" {
 		t.Errorf("got - want +\n%s", diff)

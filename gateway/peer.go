@@ -18,6 +18,7 @@ const (
 	FromAutocrypt    Source = "autocrypt"    // the header of a mail of its owner
 	FromGossip       Source = "gossip"       // the encrypted header of somebody else's mail
 	FromWKD          Source = "wkd"          // the owner's domain
+	FromClaim        Source = "claim"        // the header of a mail that anybody may have written
 )
 
 // Provenance is one occasion on which a certificate came.
@@ -55,6 +56,11 @@ type Peer struct {
 	GossipAt time.Time       `json:"gossipAt,omitzero"`
 	WKD      pgp.Fingerprint `json:"wkd,omitempty"`
 	WKDAt    time.Time       `json:"wkdAt,omitzero"` // when the domain was asked, whatever it said
+
+	// Claimed is what a mail says that is not signed, so that anybody may have written
+	// it. It counts while nothing better is known, and never pins or holds anything.
+	Claimed   pgp.Fingerprint `json:"claimed,omitempty"`
+	ClaimedAt time.Time       `json:"claimedAt,omitzero"`
 
 	// The rest is the peer state of Autocrypt Level 1, 3.2.
 	LastSeen    time.Time `json:"lastSeen,omitzero"`
@@ -99,13 +105,13 @@ func (p Peer) Standing(f pgp.Fingerprint) Standing {
 }
 
 // Fingerprint returns the key to encrypt to, and what it is to us. The order is
-// verified, pinned, gossip, WKD; and where one is pinned, no other stands in for it,
+// verified, pinned, gossip, WKD, claimed; and where one is pinned, no other stands in for it,
 // even if it has expired. The error is ErrHeld or ErrNoKey.
 func (p Peer) Fingerprint() (pgp.Fingerprint, Standing, error) {
 	if p.Proposed != "" {
 		return "", Changed, ErrHeld
 	}
-	for _, f := range []pgp.Fingerprint{p.Verified, p.Pinned, p.Gossip, p.WKD} {
+	for _, f := range []pgp.Fingerprint{p.Verified, p.Pinned, p.Gossip, p.WKD, p.Claimed} {
 		if f != "" {
 			return f, p.Standing(f), nil
 		}

@@ -50,7 +50,9 @@ func newBench(t *testing.T) *bench {
 	for _, name := range []string{"bob", "carol"} {
 		a, k := generate(t, name+"@relay.test")
 		to = append(to, a)
-		if _, err := contacts.Update(a, func(p Peer) (Peer, Event) { return p.See(a, Sighting{Date: day(0), Cert: k.Cert()}) }); err != nil {
+		if _, err := contacts.Update(a, func(p Peer) (Peer, Event) {
+			return p.See(a, Sighting{Date: day(0), Cert: k.Cert(), Signer: k.Fingerprint()})
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
