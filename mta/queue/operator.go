@@ -16,6 +16,7 @@ import (
 type Operator struct {
 	Outbox    *mailbox.Outbox
 	Addresses bool
+	Limit     int              // letters that List prints; 0 is all
 	Now       func() time.Time // nil is time.Now
 }
 
@@ -27,11 +28,16 @@ func (o *Operator) now() time.Time {
 }
 
 // List prints a line for each letter: id, age, size, attempts, the time to the
-// next one, recipients that are left, and the status of the last attempt.
+// next one, recipients that are left, and the status of the last attempt. Beyond
+// Limit, it prints how many there are.
 func (o *Operator) List(ctx context.Context, out io.Writer) error {
+	n := 0
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tAGE\tSIZE\tATTEMPTS\tNEXT\tRECIPIENTS\tLAST")
 	err := o.Outbox.Each(ctx, func(l *mailbox.Letter) error {
+		if n++; o.Limit > 0 && n > o.Limit {
+			return nil
+		}
 		_, err := fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n",
 			l.ID, o.age(l), l.Size, l.Attempts, o.next(l), o.recipients(l), lastStatus(l))
 		return err
@@ -39,7 +45,11 @@ func (o *Operator) List(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("list queue: %w", err)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || o.Limit == 0 || n <= o.Limit {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "and %d more\n", n-o.Limit)
+	return err
 }
 
 // Show prints what is known of one letter.

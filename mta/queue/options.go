@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/restante/restante/mailbox"
@@ -28,9 +29,10 @@ type Options struct {
 	Proxy     string     // address of a SOCKS5 proxy, for .onion names; "" is none
 	ProxyAll  bool       // and for everything else, DNS included
 	Literals  bool       // mail to address literals goes out
+	Private   bool       // and to servers in private networks and on this machine
+	Port      int        // of other servers; 25
 
-	// Policies is how MTA-STS policies are fetched; nil is as usual, through the
-	// proxy with ProxyAll.
+	// Policies is how MTA-STS policies are fetched; nil is on the way that mail takes.
 	Policies http.RoundTripper
 
 	// Sign returns the DKIM-Signature fields for a report; nil signs none.
@@ -79,16 +81,19 @@ func (o *Options) router() (*router, error) {
 	}
 	r := &router{
 		resolver: o.Resolver, dialer: d, hello: o.Hostname, level: o.TLS, tls: o.Roots, relay: o.RelayHost,
-		literals: o.Literals, port: 25, usable: public, timeouts: o.Timeouts,
+		literals: o.Literals, port: o.Port, usable: public, timeouts: o.Timeouts,
 	}
-	transport := o.Policies
+	if o.Private {
+		r.usable = netip.Addr.IsValid
+	}
 	if o.ProxyAll {
 		r.resolver = o.Resolver.through(d.proxy)
-		if transport == nil {
-			transport = &http.Transport{DialContext: d.proxy, TLSHandshakeTimeout: o.Timeouts.Handshake, DisableKeepAlives: true}
-		}
 	}
-	r.sts = newPolicies(r.resolver, transport, o.Now)
+	policies := o.Policies
+	if policies == nil {
+		policies = r.transport()
+	}
+	r.sts = newPolicies(r.resolver, policies, o.Now)
 	if o.testOnlyRouter != nil {
 		o.testOnlyRouter(r)
 	}

@@ -52,6 +52,20 @@ func NewResolver(servers []string, trust bool) (*Resolver, error) {
 	return &Resolver{servers: servers, trust: trust, network: "udp", dial: new(net.Dialer).DialContext}, nil
 }
 
+// SystemServers returns the resolvers that the system uses, or the one that it would
+// use if it named none.
+func SystemServers() []string {
+	c, err := dns.ClientConfigFromFile("/etc/resolv.conf")
+	if err != nil || len(c.Servers) == 0 {
+		return []string{"127.0.0.1:53"} // resolv.conf(5)
+	}
+	var servers []string
+	for _, s := range c.Servers {
+		servers = append(servers, net.JoinHostPort(s, c.Port))
+	}
+	return servers
+}
+
 // through returns a Resolver that reaches its servers by TCP through dial.
 func (r *Resolver) through(dial dialFunc) *Resolver {
 	return &Resolver{servers: r.servers, trust: r.trust, network: "tcp", dial: dial}

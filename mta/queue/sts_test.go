@@ -168,6 +168,21 @@ func TestPolicyCache(t *testing.T) {
 	}
 }
 
+// TestPolicyTransport: a policy's host is found by our own resolver, and never on our
+// own network, wherever DNS says that it is.
+func TestPolicyTransport(t *testing.T) {
+	t.Parallel()
+	h := newPolicyHost(t, goodPolicy)
+	for address, want := range map[string]bool{"192.0.2.9": true, "127.0.0.1": false, "10.0.0.1": false} {
+		w := newWorld(t, false, `_mta-sts.there.example. TXT "v=STSv1; id=1"`, "mta-sts.there.example. A "+address)
+		w.network.servers[address+":443"] = h.Listener.Addr().String()
+		got := newPolicies(w.resolver, w.transport(), time.Now).of(t.Context(), "there.example")
+		if (got != nil) != want {
+			t.Errorf("host at %s: got %v, want a policy: %v", address, got, want)
+		}
+	}
+}
+
 // TestPolicyRefused: what is not text from a host with a good certificate is no
 // policy, nor is one that is announced twice.
 func TestPolicyRefused(t *testing.T) {

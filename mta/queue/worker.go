@@ -28,6 +28,7 @@ func New(o Options) (*Worker, error) {
 		return nil, errors.New("queue: Options.Outbox, Resolver, Hostname and Domain are needed")
 	}
 	o.Limits, o.Timeouts = o.Limits.withDefaults(), o.Timeouts.withDefaults()
+	orDefault(&o.Port, 25)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -293,6 +293,25 @@ func TestRelayedReport(t *testing.T) {
 	}
 }
 
+// TestOperatorLimit: a long list ends with the number of those it leaves out.
+func TestOperatorLimit(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for range 3 {
+		h.send(t, letter("one of many"), "bert@there.example")
+	}
+	for limit, want := range map[int]string{0: "", 1: "and 2 more\n", 3: ""} {
+		var out bytes.Buffer
+		o := &Operator{Outbox: h.Outbox(), Now: h.now, Limit: limit}
+		if err := o.List(t.Context(), &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(out.String(), want) || strings.Contains(out.String(), "more") != (want != "") {
+			t.Errorf("limit %d: got %q, want %q at its end", limit, &out, want)
+		}
+	}
+}
+
 func TestOperator(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
