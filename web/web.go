@@ -25,7 +25,8 @@
 //
 // For mail programs there are POST /new as chatmail relays have it, Mozilla's
 // autoconfig and Microsoft's autodiscover, and a Web Key Directory
-// (draft-koch-openpgp-webkey-service) over a Directory.
+// (draft-koch-openpgp-webkey-service) over a Directory. For other relays there is the
+// domain's MTA-STS policy (RFC 8461).
 //
 // Errors become answers in one place, status.go. The text of an unknown error never
 // leaves the process.
@@ -66,6 +67,9 @@ type Options struct {
 	// Directory keeps published certificates. With nil there is no Web Key
 	// Directory, and the account page doesn't offer it.
 	Directory Directory
+
+	// STS is the MTA-STS policy of the domain; nil publishes none.
+	STS *STSPolicy
 
 	// Peer gives the token of a connection's network; nil means that nothing is
 	// counted by network. It works on connections that Serve accepts.
@@ -182,6 +186,7 @@ func (s *Server) routes() *http.ServeMux {
 		"/Autodiscover/Autodiscover.xml":                   s.autodiscover,
 		"/AutoDiscover/AutoDiscover.xml":                   s.autodiscover,
 		"GET /.well-known/openpgpkey/{rest...}":            s.wkd,
+		"GET /.well-known/mta-sts.txt":                     s.mtaSTS,
 
 		"GET /style.css":  staticFile("style.css"),
 		"GET /work.js":    staticFile("work.js"),
