@@ -22,9 +22,12 @@ type adminRequest struct {
 	Ref      string `json:",omitempty"`
 	Old      string `json:",omitempty"` // password or recovery code
 	Password string `json:",omitempty"`
+
+	Addresses bool `json:",omitempty"` // show them
+	Limit     int  `json:",omitempty"` // of a list
 }
 
-// adminOp names an operation on accounts.
+// adminOp names an operation.
 type adminOp string
 
 const (
@@ -44,6 +47,7 @@ type adminReply struct {
 	Secret     string        `json:",omitempty"`
 	Recovery   string        `json:",omitempty"`
 	Unreadable int64         `json:",omitempty"`
+	Text       string        `json:",omitempty"` // to print as it is
 	Error      string        `json:",omitempty"` // through the socket only
 }
 
@@ -71,6 +75,8 @@ func (d direct) do(ctx context.Context, r adminRequest) (adminReply, error) {
 		return d.create(ctx, r)
 	case opList:
 		return d.list(ctx)
+	case opQueueList, opQueueShow, opQueueWhy, opQueueRetry, opQueueDrop:
+		return d.onQueue(ctx, r)
 	}
 	info, err := d.service.FindAccount(ctx, r.Ref)
 	if err != nil {

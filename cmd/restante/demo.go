@@ -152,6 +152,7 @@ func demoConfig(dir, store string) *config.Config {
 	}
 	c.Quota = config.Quota{} // no bound
 	c.Signup.Policy = string(web.Open)
+	c.Queue.Enabled = false // nobody could answer
 	c.Resolve()
 	c.AdminSocket = "" // nobody administers it, and the path could be too long
 	return c

@@ -4,6 +4,8 @@
 //	restante serve --config FILE     run a relay
 //	restante account new             make an account
 //	restante config check|show       read the configuration as the relay would
+//	restante queue list              show the mail that waits to go to other relays
+//	restante dns                     print the records that the domain needs
 //
 // Data goes to standard output, talk to standard error. The exit code is 0, 1
 // for a failure, or 2 for words that make no sense.
@@ -71,7 +73,7 @@ func rootCommand(e env) *cobra.Command {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e))
+	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e))
 	return root
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/imapd"
 	"github.com/restante/restante/mta"
+	"github.com/restante/restante/mta/queue"
 	"github.com/restante/restante/web"
 	"github.com/restante/restante/web/token"
 )
@@ -34,7 +35,9 @@ type relay struct {
 	web   *web.Server
 	ports map[string]*listen.Listener // by the names of the configuration
 	admin net.Listener
-	spent *token.Spent // nil unless tokens are taken
+	queue *queue.Worker // nil if users can't write to other domains
+	dkim  *signer       // likewise
+	spent *token.Spent  // nil unless tokens are taken
 }
 
 // relayOptions is what the demonstration does differently.
@@ -74,6 +77,9 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if err != nil {
 		return nil, err
 	}
+	if err := r.openQueue(); err != nil {
+		return nil, err
+	}
 	if err := r.makeServers(o); err != nil {
 		return nil, err
 	}
@@ -109,10 +115,12 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 	if r.cfg.Policy.Append == "any" {
 		appendGate = nil
 	}
-	r.smtp, err = mta.New(mta.Options{
+	options := mta.Options{
 		Service: r.service, Domains: []string{r.cfg.Domain}, Hostname: r.cfg.Hostname, TLS: r.tls.Config(),
 		Gate: gate, Peer: peerOf, Log: r.log, Limits: smtpLimits(l, o),
-	})
+	}
+	r.sendAway(&options)
+	r.smtp, err = mta.New(options)
 	if err != nil {
 		return err
 	}
@@ -217,29 +225,43 @@ func (r *relay) run(ctx context.Context) error {
 	if r.admin != nil {
 		group.Go(func() error { return serveAdmin(ctx, r.admin, direct{r.service, r.cfg.Domain}) })
 	}
+	if r.queue != nil {
+		group.Go(func() error { return r.queue.Run(ctx) })
+	}
 	group.Go(func() error { return r.tls.Run(ctx) })
 	group.Go(func() error { return r.service.KeepTerms(ctx) })
 	group.Go(func() error { r.reloadOnSignal(ctx); return nil })
 	return group.Wait()
 }
 
-// reloadOnSignal looks for a new certificate at each SIGHUP. TLS.Run does so by
-// itself every minute; this is for operators who don't want to wait.
+// reloadOnSignal looks for a new certificate and new DKIM keys at each SIGHUP.
+// TLS.Run looks for certificates by itself every minute; this is for operators who
+// don't want to wait.
 func (r *relay) reloadOnSignal(ctx context.Context) {
 	signals, stop := reloads()
 	defer stop()
 	for {
 		select {
 		case <-signals:
-			if err := r.tls.Reload(); err != nil {
-				r.log.Error("can't take up the new certificate, the old one stays", "error", err)
-				continue
-			}
-			r.log.Info("reloaded the certificate; other settings take a restart")
+			r.reload()
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+func (r *relay) reload() {
+	if err := r.tls.Reload(); err != nil {
+		r.log.Error("can't take up the new certificate, the old one stays", "error", err)
+		return
+	}
+	if r.dkim != nil {
+		if err := r.dkim.reload(time.Now()); err != nil {
+			r.log.Error("can't take up the new DKIM keys, the old ones stay", "error", err)
+			return
+		}
+	}
+	r.log.Info("reloaded the certificate and the DKIM keys; other settings take a restart")
 }
 
 // close closes what openRelay opened.

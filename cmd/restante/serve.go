@@ -17,8 +17,8 @@ func serveCommand(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a relay",
-		Long: "Run a relay until SIGTERM or SIGINT. SIGHUP takes up a changed certificate at once; otherwise that takes up to a\n" +
-			"minute. All other settings are read at the start.",
+		Long: "Run a relay until SIGTERM or SIGINT. SIGHUP takes up a changed certificate, which otherwise takes up to a minute, and\n" +
+			"new DKIM keys. All other settings are read at the start.",
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), e, configFile, readyFile)

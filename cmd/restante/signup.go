@@ -48,7 +48,7 @@ func (r *relay) openSignup(o relayOptions) (*web.Signup, error) {
 // mail programs of them.
 func (r *relay) makeWeb(signup *web.Signup) (err error) {
 	r.web, err = web.New(web.Options{
-		Service: r.service, Signup: signup, Domain: r.cfg.Domain, Hostname: r.cfg.Hostname, CA: r.tls.CA(), Peer: peerOf, Log: r.log,
+		Service: r.service, Signup: signup, Domain: r.cfg.Domain, Hostname: r.cfg.Hostname, CA: r.tls.CA(), STS: stsPolicy(r.cfg), Peer: peerOf, Log: r.log,
 		Ports: web.Ports{IMAPS: r.portOf("imaps"), IMAP: r.portOf("imap"), SMTPS: r.portOf("smtps"), Submission: r.portOf("submission")},
 	})
 	return err
@@ -67,7 +67,7 @@ func (r *relay) portOf(name string) int {
 // clients connect, and where they look for settings and keys.
 func localNames(cfg *config.Config) []string {
 	names := listen.LocalNames(cfg.Domain, cfg.Hostname)
-	for _, prefix := range []string{"autoconfig.", "autodiscover.", "openpgpkey."} {
+	for _, prefix := range []string{"autoconfig.", "autodiscover.", "openpgpkey.", "mta-sts."} {
 		names = append(names, prefix+cfg.Domain)
 	}
 	return names

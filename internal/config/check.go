@@ -29,9 +29,11 @@ func (c *Config) faults() []Fault {
 	c.checkListen(k)
 	c.checkLimits(k)
 	c.checkExpiry(k)
+	c.checkQueue(k)
 	k.word("policy.encryption", c.Policy.Encryption, "required")
 	k.word("signup.policy", c.Signup.Policy, "open", "token", "closed")
 	k.word("policy.append", c.Policy.Append, "encrypted", "any")
+	k.word("policy.mta_sts", c.Policy.MTASTS, "enforce", "testing", "none")
 	k.word("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.word("log.format", c.Log.Format, "text", "json")
 	return k.faults

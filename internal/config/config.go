@@ -95,6 +95,12 @@ type Config struct {
 	// mail last.
 	Expiry Expiry `toml:"expiry"`
 
+	// How names are looked up, for mail from and to other relays.
+	DNS DNS `toml:"dns"`
+
+	// Mail to other relays.
+	Queue Queue `toml:"queue"`
+
 	// The log, which goes to standard error.
 	Log Log `toml:"log"`
 }
@@ -204,6 +210,12 @@ type Policy struct {
 	// the rule of encryption; "any" lets them keep plain drafts and old mail,
 	// which the relay then sees once, before it seals it.
 	Append string `toml:"append"`
+
+	// What other relays are told of TLS on the way here (MTA-STS): "enforce" asks
+	// them not to deliver without a good certificate, "testing" to deliver all the
+	// same and report, "none" says nothing. It takes effect with the DNS records
+	// that "restante dns" prints, and needs a certificate that the world trusts.
+	MTASTS string `toml:"mta_sts"`
 }
 
 // Signup says who can get an address without the operator.

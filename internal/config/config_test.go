@@ -30,6 +30,8 @@ func TestParse(t *testing.T) {
 		imap_idle_timeout = "1h"
 		[policy]
 		append = "any"
+		[dns]
+		servers = ["127.0.0.1:53", "[::1]:53"]
 	`))
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +39,8 @@ func TestParse(t *testing.T) {
 	want := Default()
 	want.Domain, want.Hostname, want.DataDir = "relay.test", "relay.test", "/srv/mail"
 	want.Store, want.AdminSocket = "sqlite:/srv/mail/restante.db", "/srv/mail/admin.sock"
-	want.RelayKeyFile = "credential:relay.key"
+	want.RelayKeyFile, want.Queue.DKIMDir = "credential:relay.key", "/srv/mail/dkim"
+	want.DNS.Servers = []string{"127.0.0.1:53", "[::1]:53"}
 	want.Listen.IMAPS = Listener{Address: "[::1]:9993", Network: "proxy", TrustedProxies: []netip.Prefix{
 		netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}}
 	want.Listen.IMAP.Address = ""
@@ -118,6 +121,16 @@ func TestFaults(t *testing.T) {
 		{"store with password parameter", domain + `store = "postgres://u@host/db?password=hunter2"`, "store", "take out the password"},
 		{"password for SQLite", domain + `store = "sqlite:/m.db"` + "\n" + `store_password_file = "/p"`, "store_password_file", "no password"},
 		{"standby for SQLite", domain + "require_sync = true", "require_sync", "no standby"},
+		{"resolver without port", domain + "[dns]\nservers = ['127.0.0.1']", "dns.servers", "address with a port"},
+		{"resolvers no list", domain + "[dns]\nservers = '127.0.0.1:53'", "dns.servers", "write a list"},
+		{"resolvers of numbers", domain + "[dns]\nservers = [53]", "dns.servers", "write a list"},
+		{"no TLS", domain + "[queue]\ntls = 'none'", "queue.tls", `"opportunistic"`},
+		{"relay host without port", domain + "[queue]\nrelay_host = 'smtp.example.net'", "queue.relay_host", "with a port"},
+		{"relay host of no name", domain + "[queue]\nrelay_host = 'SMTP:465'", "queue.relay_host", "capital"},
+		{"login without relay host", domain + "[queue]\nrelay_user = 'u'\nrelay_password_file = '/p'", "queue.relay_user", "nobody to log in to"},
+		{"login without password", domain + "[queue]\nrelay_host = '192.0.2.1:587'\nrelay_user = 'u'", "queue.relay_password_file", "needs a password"},
+		{"all by no proxy", domain + "[queue]\nproxy_all = true", "queue.proxy_all", "no proxy"},
+		{"patience", domain + "[queue]\nmax_age = '1m'", "queue.max_age", "write 1h to"},
 		{"not a truth", domain + `require_sync = "yes"`, "require_sync", "true or false"},
 	}
 	for _, test := range tests {

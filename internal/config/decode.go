@@ -55,6 +55,8 @@ func (d *decoder) value(key string, value any, field reflect.Value) {
 		*target, err = asInt(value)
 	case *bool:
 		*target, err = asBool(value)
+	case *[]string:
+		*target, err = asStrings(value)
 	case *[]netip.Prefix:
 		*target, err = asPrefixes(value)
 	default:
@@ -92,6 +94,20 @@ func asInt(value any) (int, error) {
 		return 0, fmt.Errorf("write a whole number")
 	}
 	return int(n), nil
+}
+
+func asStrings(value any) ([]string, error) {
+	items, ok := value.([]any)
+	texts := make([]string, 0, len(items))
+	for _, item := range items {
+		text, isText := item.(string)
+		ok = ok && isText
+		texts = append(texts, text)
+	}
+	if !ok {
+		return nil, fmt.Errorf(`write a list such as ["192.0.2.1:53"]`)
+	}
+	return texts, nil
 }
 
 // asPrefixes reads a list of IP prefixes; an address is a prefix of its own.

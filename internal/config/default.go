@@ -38,10 +38,12 @@ func Default() *Config {
 			ProgressTimeout:       Duration(time.Minute),
 			StopTimeout:           Duration(10 * time.Second),
 		},
-		Policy: Policy{Encryption: "required", Append: "encrypted"},
+		Policy: Policy{Encryption: "required", Append: "encrypted", MTASTS: "enforce"},
 		Signup: Signup{Policy: "closed"},
 		Quota:  Quota{Bytes: 100 << 20, Messages: 50000},
 		Expiry: Expiry{InboxDays: 20, SentDays: 20, TrashDays: 20, JunkDays: 20, LargeDays: 7, LargeSize: 200 << 10, IdleDays: 90},
+		DNS:    DNS{Servers: []string{}},
+		Queue:  defaultQueue(),
 		Log:    Log{Level: "info", Format: "text"},
 	}
 }
@@ -57,6 +59,7 @@ func (c *Config) Resolve() {
 	orDefault(&c.Store, "sqlite:"+filepath.Join(c.DataDir, "restante.db"))
 	orDefault(&c.RelayKeyFile, filepath.Join(c.DataDir, "relay.key"))
 	orDefault(&c.AdminSocket, filepath.Join(c.DataDir, "admin.sock"))
+	c.resolveQueue()
 }
 
 func orDefault(field *string, value string) {

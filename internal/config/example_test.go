@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"net/netip"
 	"os"
 	"reflect"
@@ -76,16 +77,23 @@ func TestExampleIsTheDefault(t *testing.T) {
 // equal compares configurations.
 var equal = cmp.Options{cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 
-// example makes the example from the comments of config.go and the defaults.
+// settingFiles are the sources that have the settings.
+var settingFiles = []string{"config.go", "outgoing.go"}
+
+// example makes the example from the comments of the settings and the defaults.
 func example(t *testing.T) []byte {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	docs := map[string]string{}
+	for _, name := range settingFiles {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(docs, fieldDocs(file))
 	}
 	c := Default()
 	c.Domain = "example.org"
-	e := &exampleWriter{docs: fieldDocs(file)}
+	e := &exampleWriter{docs: docs}
 	e.b.WriteString(exampleHead)
 	e.table("", reflect.ValueOf(*c))
 	return e.b.Bytes()
@@ -148,7 +156,7 @@ func literal(value any) string {
 		return strconv.Itoa(v)
 	case bool:
 		return strconv.FormatBool(v)
-	case []netip.Prefix:
+	case []netip.Prefix, []string:
 		return "[]"
 	}
 	return strconv.Quote(fmt.Sprint(value))

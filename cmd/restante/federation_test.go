@@ -1,0 +1,92 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/restante/restante/internal/addr"
+)
+
+// TestQueueCommands: the operator sees what waits and why, without the addresses
+// unless they are asked for, and can try it again or drop it.
+func TestQueueCommands(t *testing.T) {
+	t.Parallel()
+	c := newCountry(t, "here.test")
+	c.dns.load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.0.99\n")
+	anna := c.citizen(t, "anna@here.test")
+	to := anna
+	to.Address = addr.MustParse("zoe@down.test")
+	anna.write(t, to, "waiting")
+	var list, talk string
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(list, "4.4.1"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("no attempt was made:\n%s%s", list, talk)
+		}
+		list, talk, _ = c.command(t, "here.test", "queue", "list")
+	}
+	id, _, _ := strings.Cut(strings.Split(list, "\n")[1], " ")
+	for _, step := range []struct {
+		name, want string
+		args       []string
+		code       int
+	}{
+		{"list", "zoe@down.test", []string{"list", "--addresses"}, 0},
+		{"show", "attempts:      1", []string{"show", id}, 0},
+		{"show addresses", "<anna@here.test>", []string{"show", id, "--addresses"}, 0},
+		{"why", "recipient 1: 4.4.1 the server refuses connections", []string{"why", id}, 0},
+		{"why with addresses", "zoe@down.test: 4.4.1", []string{"why", id, "--addresses"}, 0},
+		{"retry", "is due now", []string{"retry", id}, 0},
+		{"drop", "is gone", []string{"drop", id}, 0},
+		{"drop again", "no message " + id, []string{"drop", id}, 1},
+		{"a word that is no id", "not the number", []string{"why", "!"}, 1},
+	} {
+		out, talk, code := c.command(t, "here.test", append([]string{"queue"}, step.args...)...)
+		if code != step.code || !strings.Contains(out+talk, step.want) {
+			t.Errorf("%s: exit code %d, want %d and %q in\n%s%s", step.name, code, step.code, step.want, out, talk)
+		}
+		shown := strings.Contains(out+talk, "zoe") || strings.Contains(out+talk, "anna")
+		if asked := strings.Contains(strings.Join(step.args, " "), "--addresses"); shown != asked {
+			t.Errorf("%s: shows addresses: %v, want %v:\n%s%s", step.name, shown, asked, out, talk)
+		}
+	}
+}
+
+// TestTwoRelays: people of two relays write to each other, over TLS that is checked,
+// and who writes to nobody hears of it.
+func TestTwoRelays(t *testing.T) {
+	t.Parallel()
+	c := newCountry(t, "here.test", "there.test")
+	anna, zoe := c.citizen(t, "anna@here.test"), c.citizen(t, "zoe@there.test")
+	anna.write(t, zoe, "question")
+	if got := zoe.read(t, anna); got.Subject != "question" {
+		t.Errorf("got %q", got.Subject)
+	}
+	zoe.write(t, anna, "answer")
+	if got := anna.read(t, zoe); got.Subject != "answer" {
+		t.Errorf("got %q", got.Subject)
+	}
+	nobody := zoe
+	nobody.Address = addr.MustParse("nobody@there.test")
+	anna.write(t, nobody, "lost")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	report, err := anna.inbox.Next(ctx)
+	if err != nil {
+		t.Fatalf("wait for the report: %v", err)
+	}
+	for _, want := range []string{"multipart/report", "Action: failed", "Status: 5.1.1", "nobody@there.test"} {
+		if !bytes.Contains(report, []byte(want)) {
+			t.Errorf("the report has no %q in it:\n%s", want, report)
+		}
+	}
+	for _, mark := range []string{"anna", "zoe", "nobody", "127.0.0."} {
+		if strings.Contains(c.log.String(), mark) {
+			t.Errorf("the log has %q in it:\n%s", mark, c.log.String())
+		}
+	}
+}
