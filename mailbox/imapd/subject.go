@@ -3,23 +3,31 @@ package imapd
 import "strings"
 
 // baseSubject returns what a subject is about, without what replies, forwarding and
-// mailing lists put around it (RFC 5256, 2.1; the steps are numbered as there).
+// mailing lists put around it (RFC 5256, 2.1).
 func baseSubject(raw string) string {
+	base, _ := splitSubject(raw)
+	return base
+}
+
+// splitSubject returns the base subject, and whether something was around it that
+// replies and forwarding put there. The steps are numbered as in RFC 5256, 2.1.
+func splitSubject(raw string) (base string, reply bool) {
 	s := strings.Join(strings.FieldsFunc(decodeHeader(raw), isFold), " ") // (1)
 	for {
-		s = trimTrailer(s) // (2)
-		for {              // (5)
-			rest := trimBlob(trimLeader(s)) // (3), (4)
-			if rest == s {
+		rest := trimTrailer(s) // (2)
+		reply = reply || len(rest) < len(strings.TrimRight(s, " "))
+		for s = rest; ; s = rest { // (5)
+			led := trimLeader(s) // (3)
+			reply = reply || len(led) < len(strings.TrimLeft(s, " "))
+			if rest = trimBlob(led); rest == s { // (4)
 				break
 			}
-			s = rest
 		}
 		inner, ok := cutForwarded(s) // (6)
 		if !ok {
-			return s
+			return s, reply
 		}
-		s = inner
+		s, reply = inner, true
 	}
 }
 

@@ -27,34 +27,43 @@ func (e *Encoder) Thread(t *Thread) {
 	e.SearchKey(&t.Key)
 }
 
-// ThreadLists writes the threads of a THREAD response, each a parent and its
-// children (RFC 5256, 4). Other than in any list, nothing stands between two of
-// them.
-func (e *Encoder) ThreadLists(threads [][]uint32) {
-	for i, t := range threads {
-		if i == 0 {
-			e.sep()
-		}
-		e.thread(t)
+// A ThreadNode is a message of a thread with the answers to it. Number is 0 for a
+// message that is not there, but whose answers belong together.
+type ThreadNode struct {
+	Number   uint32
+	Children []ThreadNode
+}
+
+// Threads writes the threads of a THREAD response (RFC 5256, 4). Other than in any
+// list, nothing stands between two of them.
+func (e *Encoder) Threads(threads []ThreadNode) {
+	if len(threads) > 0 {
+		e.sep()
+		e.threads(threads)
+	}
+}
+
+func (e *Encoder) threads(list []ThreadNode) {
+	for i := range list {
+		e.b = append(e.b, '(')
+		e.thread(&list[i])
+		e.b = append(e.b, ')')
 	}
 }
 
 // thread writes an only child behind its parent, and several in parentheses of
 // their own.
-func (e *Encoder) thread(t []uint32) {
-	e.b = append(e.b, '(')
-	for i, n := range t {
-		switch {
-		case i == 0:
-			e.b = appendUint(e.b, uint64(n))
-		case len(t) == 2:
-			e.b = appendUint(append(e.b, ' '), uint64(n))
-		default:
-			if i == 1 {
-				e.b = append(e.b, ' ')
-			}
-			e.b = append(appendUint(append(e.b, '('), uint64(n)), ')')
+func (e *Encoder) thread(t *ThreadNode) {
+	for t.Number != 0 {
+		e.b = appendUint(e.b, uint64(t.Number))
+		if len(t.Children) == 0 {
+			return
 		}
+		e.b = append(e.b, ' ')
+		if len(t.Children) > 1 {
+			break
+		}
+		t = &t.Children[0]
 	}
-	e.b = append(e.b, ')')
+	e.threads(t.Children)
 }

@@ -26,15 +26,25 @@ func TestThread(t *testing.T) {
 	}
 }
 
-func TestThreadLists(t *testing.T) {
+func TestThreads(t *testing.T) {
 	t.Parallel()
-	for want, threads := range map[string][][]uint32{
+	leaf := func(numbers ...uint32) (list []ThreadNode) {
+		for _, n := range numbers {
+			list = append(list, ThreadNode{Number: n})
+		}
+		return list
+	}
+	for want, threads := range map[string][]ThreadNode{
 		"THREAD": nil,
-		"THREAD (166)(200 202)(174 (175)(176)(178))": {{166}, {200, 202}, {174, 175, 176, 178}}, // RFC 5256, 3
+		// RFC 5256, 3
+		"THREAD (166)(200 202)(174 (175)(176)(178))": {{Number: 166}, {200, leaf(202)}, {174, leaf(175, 176, 178)}},
+		// RFC 5256, 4
+		"THREAD (2)(3 6 (4 23)(44 7 96))": {{Number: 2}, {3, []ThreadNode{{6, []ThreadNode{{4, leaf(23)}, {44, []ThreadNode{{7, leaf(96)}}}}}}}},
+		"THREAD ((3)(5))":                 {{0, leaf(3, 5)}},
 	} {
 		got := encode(t, func(e *Encoder) {
 			e.Word("THREAD")
-			e.ThreadLists(threads)
+			e.Threads(threads)
 		})
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
