@@ -30,6 +30,8 @@ type Store interface {
 	MailboxStore
 	MessageStore
 	QueueStore
+	MetadataStore
+	PushStore
 	HouseStore
 
 	// ID returns the identity the store was made with. Sealed parts bind it.
@@ -141,6 +143,11 @@ type MessageStore interface {
 	// that of the delivery's Generation. The bodies belong to the store afterwards, whatever
 	// the outcome.
 	Accept(ctx context.Context, ds []Delivery, out ...Outbound) ([]Receipt, error)
+
+	// Replace stores a delivery, as Accept does, and expunges a message of the same
+	// account, both or neither. The room of the message is the delivery's to use.
+	// Errors: as Accept, and ErrGone also if the message is no longer there.
+	Replace(ctx context.Context, mbox MailboxID, uid UID, d Delivery) (Receipt, error)
 
 	// Changes returns what happened in a mailbox after since, as one
 	// consistent snapshot. since 0 gives all messages, and no Vanished.

@@ -38,6 +38,7 @@ func TestNamesAreUnlinkable(t *testing.T) {
 	macs := map[NameMAC]string{}
 	for what, mac := range map[string]NameMAC{
 		"mailbox a": w.keys.NameMAC("a"), "mailbox b": w.keys.NameMAC("b"), "keyword a": w.keys.KeywordMAC("a"),
+		"entry a": w.keys.EntryMAC(1, "a"), "entry a of another mailbox": w.keys.EntryMAC(2, "a"), "a stranger's entry a": other.keys.EntryMAC(1, "a"),
 		"a stranger's mailbox a": other.keys.NameMAC("a"), "a stranger's keyword a": other.keys.KeywordMAC("a"),
 	} {
 		if macs[mac] != "" {
@@ -109,6 +110,8 @@ func TestRelayMACs(t *testing.T) {
 		"delivery ab c":     k.DeliveryID("ab", "", "c", zero),
 		"delivery a b c, 1": k.DeliveryID("a", "b", "c", one),
 		"delivery b a c":    k.DeliveryID("b", "a", "c", zero),
+		"token a of 1":      k.TokenMAC(1, "a"),
+		"token a of 2":      k.TokenMAC(2, "a"),
 		"check":             k.Check(),
 	} {
 		if seen[mac] != "" {

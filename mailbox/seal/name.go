@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 )
 
 // NameMAC stands for a mailbox name or a keyword in the store. Equal names of
@@ -76,4 +77,10 @@ func (k *Keys) SealKeyword(mac NameMAC, word string) []byte { return k.words.sea
 // ErrVersion.
 func (k *Keys) OpenKeyword(mac NameMAC, part []byte) (string, error) {
 	return k.words.open(k.owner, mac, part)
+}
+
+// EntryMAC returns what stands for the name of a METADATA entry, in the one form
+// that all its spellings have. The same name at two mailboxes has two MACs.
+func (k *Keys) EntryMAC(mailbox int64, name string) NameMAC {
+	return NameMAC(mac(k.entries, binary.BigEndian.AppendUint64(nil, uint64(mailbox)), []byte(name)))
 }

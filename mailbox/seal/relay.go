@@ -20,6 +20,9 @@ type WKDMAC [16]byte
 // DeliveryID tells a retried delivery from a new one.
 type DeliveryID [16]byte
 
+// TokenMAC stands for a device's push token in the store.
+type TokenMAC [16]byte
+
 // KeyCheck tells whether two nodes hold the same relay key for a store.
 type KeyCheck [16]byte
 
@@ -32,6 +35,7 @@ type RelayKey struct {
 	addresses []byte
 	wkd       []byte
 	delivery  []byte
+	tokens    []byte
 	boxes     [len(duties)]cipher.AEAD
 }
 
@@ -67,6 +71,7 @@ func NewRelayKey(secret [RelaySecretSize]byte, store StoreID) *RelayKey {
 		addresses: keys.key("relay address mac"),
 		wkd:       keys.key("relay wkd mac"),
 		delivery:  keys.key("relay delivery mac"),
+		tokens:    keys.key("relay push token mac"),
 	}
 	for d, v := range duties {
 		k.boxes[d] = newBoxCipher(keys.key(v.label))
@@ -96,6 +101,12 @@ func (k *RelayKey) WKDMAC(hash, domain string) WKDMAC {
 // is that of the message from the first header on that no relay changes.
 func (k *RelayKey) DeliveryID(from, to, messageID string, digest [32]byte) DeliveryID {
 	return DeliveryID(mac(k.delivery, []byte(from), []byte(to), []byte(messageID), digest[:]))
+}
+
+// TokenMAC returns what stands for a push token of an account. One token of two
+// accounts has two MACs.
+func (k *RelayKey) TokenMAC(account int64, token string) TokenMAC {
+	return TokenMAC(mac(k.tokens, binary.BigEndian.AppendUint64(nil, uint64(account)), []byte(token)))
 }
 
 // mac returns the first half of the HMAC-SHA256 of fields. Each is preceded by

@@ -80,6 +80,10 @@ var invariants = []invariant{
 	{"every job has a destination that is due no later", `
 		SELECT 0, job_id FROM job LEFT JOIN destination ON destination.dest_mac = job.dest_mac
 		WHERE destination.dest_mac IS NULL OR destination.due > job.due`},
+	{"every METADATA entry is of the account or one of its mailboxes", `
+		SELECT metadata.account_id, metadata.mailbox_id FROM metadata
+		LEFT JOIN mailbox ON mailbox.account_id = metadata.account_id AND mailbox.mailbox_id = metadata.mailbox_id
+		WHERE metadata.mailbox_id <> 0 AND mailbox.mailbox_id IS NULL`},
 	{"expunged UIDs are gone, and were there before", `
 		SELECT expunged.account_id, uid_low FROM expunged
 		LEFT JOIN mailbox ON mailbox.account_id = expunged.account_id AND mailbox.mailbox_id = expunged.mailbox_id

@@ -32,7 +32,7 @@ var postgresDialect = dialect{
 	tables: `SELECT count(*), count(CASE WHEN tablename = 'meta' THEN 1 END)
 		FROM pg_tables WHERE schemaname = current_schema()`,
 	lockSchema: `SELECT pg_advisory_xact_lock(8243114)`, // any number that is always the same
-	migrations: []string{mustSchema("0001_init.postgres.sql"), mustSchema("0002_queue.postgres.sql"), mustSchema("0003_expiry.postgres.sql")},
+	migrations: []string{mustSchema("0001_init.postgres.sql"), mustSchema("0002_queue.postgres.sql"), mustSchema("0003_expiry.postgres.sql"), mustSchema("0004_metadata.postgres.sql")},
 	integrity:  func(querier) error { return nil },
 	invariants: postgresInvariants,
 	hangUp:     hangUp,

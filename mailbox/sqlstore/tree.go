@@ -144,6 +144,9 @@ func (s *Store) DeleteMailbox(ctx context.Context, id mailbox.AccountID, mbox ma
 		if _, err := t.exec(queryDropExpunged, int64(id), int64(mbox)); err != nil {
 			return err
 		}
+		if _, err := t.exec(queryDropMetadata, int64(id), int64(mbox)); err != nil {
+			return err
+		}
 		return changed(mailbox.ErrNoMailbox)(t.exec(queryDropMailbox, int64(id), int64(mbox)))
 	}, id)
 }

@@ -241,6 +241,9 @@ func accountChange(e *env) {
 		{"SetSubscription", true, func() error { return e.s.SetSubscription(e.ctx, alice, sealedName("a"), true, 9) }},
 		{"AddKeyword", true, func() error { return ignore(e.s.AddKeyword(e.ctx, alice, sealedName("k"))) }},
 		{"AddKeyword again", false, func() error { return ignore(e.s.AddKeyword(e.ctx, alice, sealedName("k"))) }},
+		{"SetMetadata", true, func() error {
+			return e.s.SetMetadata(e.ctx, alice, 0, []mailbox.Annotation{note("a", "1")}, 9)
+		}},
 		{"TakeRecent", true, func() error { return ignore(e.s.TakeRecent(e.ctx, alice, inbox)) }},
 		{"TakeRecent again", false, func() error { return ignore(e.s.TakeRecent(e.ctx, alice, inbox)) }},
 		{"StoreFlags", true, func() error { return ignore(e.s.StoreFlags(e.ctx, alice, inbox, flag)) }},
@@ -251,6 +254,7 @@ func accountChange(e *env) {
 		{"Copy of nothing", false, func() error {
 			return ignore(e.s.Copy(e.ctx, alice, mailbox.CopyRequest{From: inbox, To: sent, Set: set(99)}, keep))
 		}},
+		{"Replace", true, func() error { return ignore(e.s.Replace(e.ctx, inbox, 2, e.message(0))) }},
 		{"Expunge", true, func() error {
 			return ignore(e.s.Expunge(e.ctx, alice, inbox, mailbox.ExpungeRequest{Set: set(1), Need: mailbox.Deleted}))
 		}},

@@ -41,6 +41,7 @@ func allCases() []testCase {
 	for _, group := range [][]testCase{
 		accountCases, credentialCases, treeCases, nameCases, acceptCases, refuseCases, dedupCases,
 		queueCases, leaseCases, bodyCases, changeCases, messageCases, flagCases, copyCases, expungeCases,
+		replaceCases, metadataCases,
 		watchCases, lifeCases, houseCases, concurrentCases, randomCases,
 	} {
 		all = append(all, group...)
