@@ -52,6 +52,29 @@ func (own *owner) sealAppend(ctx context.Context, row *Account, mbox MailboxID, 
 	return d, err
 }
 
+// Replace puts a message into a mailbox in the place of another, which is expunged:
+// both or neither (RFC 8508). Errors: as Append, and ErrGone if the other message is
+// no longer there.
+func (x *Session) Replace(ctx context.Context, from MailboxID, uid UID, mbox MailboxID, m Append) (Receipt, error) {
+	own, err := x.use()
+	if err != nil {
+		return Receipt{}, err
+	}
+	row, err := own.svc.store.Account(ctx, own.id)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("replace: %w", err)
+	}
+	d, err := own.sealAppend(ctx, &row, mbox, m)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r, err := own.svc.store.Replace(ctx, from, uid, d)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("replace: %w", err)
+	}
+	return r, nil
+}
+
 // StoreFlags changes the flags of messages. Errors: ErrNoMailbox.
 func (x *Session) StoreFlags(ctx context.Context, mbox MailboxID, c FlagChange) (FlagResult, error) {
 	own, err := x.use()

@@ -17,6 +17,8 @@ type expiry struct {
 	aged Day        // the day for which all mail was judged by its age
 	idle Day        // the day for which all accounts were judged by their use
 
+	tidied Day // the day on which the store was tidied last
+
 	crowded chan AccountID // accounts that a delivery made too full
 
 	seenAgain time.Time // of keepHouse: when to try again to note which accounts are in use
@@ -93,6 +95,29 @@ func (s *Service) carryOut(ctx context.Context) {
 	if whole {
 		s.expiry.aged, s.expiry.idle = day, day
 	}
+	if s.expiry.tidied != day {
+		s.tidy(ctx, day)
+	}
+}
+
+// keptExpunges is how many ranges of expunged UIDs a mailbox remembers. A client
+// whose knowledge is older gets the whole list (RFC 7162, 3.2.5.2).
+const keptExpunges = 1000
+
+// tidy forgets, once a day, what nobody will ask for again. A store that can't
+// forget expunges remembers them all.
+func (s *Service) tidy(ctx context.Context, day Day) {
+	err := s.store.ExpirePushTokens(ctx, day-PushDays+1)
+	if t, ok := s.store.(interface {
+		TrimVanished(ctx context.Context, keep int) error
+	}); ok && err == nil {
+		err = t.TrimVanished(ctx, keptExpunges)
+	}
+	if err != nil {
+		s.complain(ctx, "tidy the store", 0, err)
+		return
+	}
+	s.expiry.tidied = day
 }
 
 func (s *Service) carryOutFor(ctx context.Context, row Account, day Day) error {
