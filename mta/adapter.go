@@ -29,7 +29,7 @@ func (e *endpoint) NewSession(c *smtp.Conn) (smtp.Session, error) {
 	if !ok {
 		panic("restante: internal error: the engine has a connection that is not ours")
 	}
-	return adapter{newSession(e, w)}, nil
+	return adapter{newSession(e, w, c.Hostname)}, nil
 }
 
 func (a adapter) Reset() { a.s.reset() }

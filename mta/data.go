@@ -51,9 +51,26 @@ func (s *session) signAway(m *mailbox.Spooled) error {
 	return err
 }
 
+// originSurvey returns what finds out whether a message comes from where it says,
+// for mail from other servers.
+func (s *session) originSurvey() func([]byte, io.Reader) (io.Reader, error) {
+	if s.policy.role != exchange || s.server.origin == OriginUnchecked {
+		return nil
+	}
+	check := &originCheck{
+		origin: s.server.origin, dns: s.server.dns, client: s.wire.client(), hello: s.tx.hello, sender: s.tx.from,
+	}
+	return func(block []byte, body io.Reader) (io.Reader, error) {
+		if err := check.begin(block, s.server.now()); err != nil {
+			return nil, err
+		}
+		return &originReader{r: body, ctx: s.ctx, check: check}, nil
+	}
+}
+
 func (s *session) receive(r io.Reader, limit int64) (*mailbox.Spooled, error) {
 	lines := &lineReader{r: r, maxLine: s.server.limits.MaxLine, maxSize: limit}
-	message := &headerReader{r: lines, rewrite: s.rewriter().rewrite}
+	message := &headerReader{r: lines, rewrite: s.rewriter().rewrite, survey: s.originSurvey()}
 	return s.server.service.Receive(s.ctx, message, mailbox.ReceiveOptions{
 		Gate:       s.server.gate,
 		NullSender: s.policy.role == exchange && s.tx.from.IsZero(),

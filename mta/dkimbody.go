@@ -46,7 +46,10 @@ func (r *relaxedBody) endLine() {
 
 func (r *relaxedBody) add(b byte) {
 	for ; r.empty > 0; r.empty-- {
-		r.out = append(r.out, crlf...)
+		if r.out = append(r.out, crlf...); len(r.out) > flushAt { // there can be many of them
+			r.h.Write(r.out)
+			r.out = r.out[:0]
+		}
 	}
 	if r.space {
 		r.out = append(r.out, ' ')
@@ -62,4 +65,51 @@ func (r *relaxedBody) sum() []byte {
 		r.begun = false
 	}
 	return r.h.Sum(nil)
+}
+
+// A simpleBody hashes a body as it is, but for empty lines at its end, of which
+// there is one in an empty body (RFC 6376, 3.4.3).
+type simpleBody struct {
+	h     hash.Hash
+	ends  int // of lines that are not hashed yet
+	ended bool
+	out   []byte
+}
+
+func newSimpleBody() *simpleBody { return &simpleBody{h: sha256.New()} }
+
+// Write implements io.Writer. Lines end in CRLF.
+func (s *simpleBody) Write(p []byte) (int, error) {
+	s.out = s.out[:0]
+	for _, b := range p {
+		switch b {
+		case '\r': // what comes next is the line feed
+		case '\n':
+			s.ends++
+		default:
+			s.endLines()
+			s.out = append(s.out, b)
+		}
+	}
+	s.h.Write(s.out)
+	return len(p), nil
+}
+
+// endLines hashes the ends of lines, in pieces: there can be many of them.
+func (s *simpleBody) endLines() {
+	for ; s.ends > 0; s.ends-- {
+		if s.out = append(s.out, crlf...); len(s.out) > flushAt {
+			s.h.Write(s.out)
+			s.out = s.out[:0]
+		}
+	}
+}
+
+// sum ends the body and returns its hash. A last line without an end gets one.
+func (s *simpleBody) sum() []byte {
+	if !s.ended {
+		s.h.Write(crlf)
+		s.ended = true
+	}
+	return s.h.Sum(nil)
 }

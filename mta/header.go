@@ -63,6 +63,10 @@ type headerReader struct {
 	r       io.Reader
 	rewrite func(block []byte) ([]byte, error) // block and result end with the blank line
 
+	// survey, if there is one, is given the block as it came, and returns what the
+	// body passes through.
+	survey func(block []byte, body io.Reader) (io.Reader, error)
+
 	ready bool
 	err   error
 }
@@ -110,7 +114,13 @@ func (h *headerReader) replace(block, body []byte) error {
 	if err != nil {
 		return err
 	}
-	h.r = io.MultiReader(bytes.NewReader(out), bytes.NewReader(body), h.r)
+	rest := io.MultiReader(bytes.NewReader(body), h.r)
+	if h.survey != nil {
+		if rest, err = h.survey(block, rest); err != nil {
+			return err
+		}
+	}
+	h.r = io.MultiReader(bytes.NewReader(out), rest)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (s *session) mail(path string, o *smtp.MailOptions) error {
 	if o.Size > s.server.limits.MaxMessage {
 		return mailbox.ErrTooLarge
 	}
-	s.tx = transaction{begun: true, from: from, size: o.Size}
+	s.tx = transaction{begun: true, from: from, size: o.Size, hello: s.hello()}
 	s.tx.away.RequireTLS, s.tx.away.EnvelopeID = o.RequireTLS, xtext(o.EnvelopeID)
 	return nil
 }

@@ -43,6 +43,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/restante/restante/internal/addr"
@@ -74,6 +75,14 @@ type Options struct {
 	// Sign returns the DKIM-Signature fields to put before a message that leaves,
 	// for the domain of its author; nil signs nothing.
 	Sign func(domain string, message io.Reader) ([]byte, error)
+
+	// Origin is what mail from other servers has to prove; the zero value wants a
+	// DKIM signature of the author's domain.
+	Origin Origin
+	// Resolver is asked for what proves it; nil is net.DefaultResolver.
+	Resolver Resolver
+	// ClientIP returns the address of a connection, for SPF alone; nil knows none.
+	ClientIP func(net.Conn) (netip.Addr, bool)
 
 	// Peer names the network of a connection as the listener gave it, for the
 	// throttling of logins. nil is one network without a limit.
@@ -158,10 +167,18 @@ func New(o Options) (*Server, error) {
 	if o.Peer == nil {
 		s.o.Peer = noPeer
 	}
+	if o.Resolver == nil {
+		s.o.Resolver = net.DefaultResolver
+	}
+	if o.ClientIP == nil {
+		s.o.ClientIP = noIP
+	}
 	return s, nil
 }
 
 func noPeer(net.Conn) mailbox.Peer { return "" }
+
+func noIP(net.Conn) (netip.Addr, bool) { return netip.Addr{}, false }
 
 // ServeSubmission takes mail from users who log in, on connections of ln that
 // are TLS (port 465) or not yet (587). It closes ln when ctx ends, lets messages

@@ -20,6 +20,8 @@ var (
 	errBudget      = errors.New("mta: recipients times size over the budget")
 	errTooLargeFor = errors.New("mta: message too large for its number of recipients")
 	errLoop        = errors.New("mta: too many Received fields")
+	errUnsigned    = errors.New("mta: no good DKIM signature of the author's domain")
+	errUnauthentic = errors.New("mta: neither DKIM nor SPF vouches for the author's domain")
 )
 
 // A role is what a listener is for.

@@ -58,7 +58,7 @@ func newRelay(tb testing.TB, change ...func(*Options)) *relay {
 	serverTLS, clientTLS := certificate(tb)
 	r.tls = clientTLS
 	o := Options{Service: r.service, Domains: []string{"here.example", "Alias.Example"}, Hostname: "mail.here.example", TLS: serverTLS, Log: log,
-		Now: func() time.Time { return noon }}
+		Now: func() time.Time { return noon }, Origin: OriginUnchecked}
 	for _, f := range change {
 		f(&o)
 	}

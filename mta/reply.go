@@ -116,6 +116,9 @@ var outcomes = []outcome{
 	{errFromCount, reply{550, smtp.EnhancedCode{5, 6, 0}, "The message must have one From field with a valid address, and a submitted one exactly one address"}},
 	{errFrom, reply{550, smtp.EnhancedCode{5, 7, 1}, "Use one of your own addresses in the From field"}},
 	{errLoop, reply{554, smtp.EnhancedCode{5, 4, 6}, "The message has passed too many servers; it seems to go round in circles"}},
+	{errUnsigned, reply{550, smtp.EnhancedCode{5, 7, 22}, "The message needs a valid DKIM signature of the domain in its From field, over all of its body"}},
+	{errUnauthentic, reply{550, smtp.EnhancedCode{5, 7, 26}, "The message needs a valid DKIM signature of the domain in its From field, or SPF that lets you send for it"}},
+	{errDNS, reply{451, smtp.EnhancedCode{4, 4, 3}, "The domain in the From field can't be looked up in DNS at the moment, try again later"}},
 }
 
 // loginOutcomes are the replies of AUTH that differ from those of the other

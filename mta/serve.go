@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -30,6 +31,9 @@ type endpoint struct {
 	tls      *tls.Config
 	gate     mailbox.Gate
 	network  func(net.Conn) mailbox.Peer
+	origin   Origin
+	dns      Resolver
+	clientIP func(net.Conn) (netip.Addr, bool)
 	limits   Limits
 	sign     func(domain string, message io.Reader) ([]byte, error)
 	log      *slog.Logger
@@ -64,7 +68,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, r role) error {
 func (s *Server) endpoint(ctx context.Context, ln net.Listener, r role) *endpoint {
 	e := &endpoint{
 		Listener: ln, role: r, remote: s.o.Remote && r == submission, sign: s.o.Sign, service: s.o.Service, domains: s.domains, hostname: s.o.Hostname, tls: s.o.TLS,
-		gate: s.o.Gate, network: s.o.Peer, limits: s.o.Limits, log: s.o.Log, now: s.o.Now,
+		gate: s.o.Gate, network: s.o.Peer, origin: s.o.Origin, dns: s.o.Resolver, clientIP: s.o.ClientIP, limits: s.o.Limits, log: s.o.Log, now: s.o.Now,
 		wires: map[*wire]struct{}{}, closed: make(chan struct{}, 1),
 	}
 	// Messages under way outlive ctx by Limits.StopTimeout.

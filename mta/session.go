@@ -24,6 +24,7 @@ type session struct {
 	wire   *wire
 	log    *slog.Logger
 	policy policy
+	hello  func() string // the client's name for itself
 
 	// The engine passes no context, so the session makes one and ends it in
 	// logout.
@@ -41,6 +42,7 @@ type transaction struct {
 	begun bool
 	from  addr.Address // zero: the null sender
 	size  int64        // as announced, 0 if it was not
+	hello string       // the client's name for itself
 	to    []mailbox.Recipient
 	away  mailbox.Sending // to recipients elsewhere
 }
@@ -48,8 +50,8 @@ type transaction struct {
 // recipients is how many there are so far.
 func (t *transaction) recipients() int { return len(t.to) + len(t.away.To) }
 
-func newSession(e *endpoint, w *wire) *session {
-	s := &session{server: e, wire: w}
+func newSession(e *endpoint, w *wire, hello func() string) *session {
+	s := &session{server: e, wire: w, hello: hello}
 	s.log = e.log.With("session", newID(), "listener", e.role.String())
 	s.policy = policy{role: e.role, domains: e.domains, remote: e.remote}
 	s.ctx, s.cancel = context.WithCancel(e.ctx)

@@ -38,7 +38,7 @@ func (w *wire) beforeTLS() error {
 			return w.startTLS()
 		case verb == "EHLO" || verb == "HELO":
 			if w.greet(verb, argument) {
-				hello = verb + " client\r\n"
+				hello = verb + " " + clientName(argument) + "\r\n"
 			}
 		case w.role == exchange && !isFiller(verb):
 			return w.handOver(hello, line)
@@ -74,7 +74,17 @@ func (w *wire) earlyLine() (string, error) {
 	}
 }
 
-// greet answers EHLO and HELO. The name is not looked at, and not kept.
+// clientName returns the name that a client gives itself, or another one if it is
+// no name: the engine would take it apart.
+func clientName(argument string) string {
+	if name, err := domainOf(strings.TrimSpace(argument)); err == nil {
+		return name
+	}
+	return "client"
+}
+
+// greet answers EHLO and HELO. The name is not looked at here, and forgotten with
+// the connection.
 func (w *wire) greet(verb, argument string) bool {
 	if strings.TrimSpace(argument) == "" {
 		w.earlyError(errHelloArgument)

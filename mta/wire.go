@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -168,6 +169,15 @@ func (w *wire) isSecure() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.secure
+}
+
+// client returns the address of the client, for SPF and for nothing else; it may be
+// unknown.
+func (w *wire) client() netip.Addr {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ip, _ := w.server.clientIP(w.conn)
+	return ip
 }
 
 // stop ends the connection as soon as no message is under way.
