@@ -152,7 +152,8 @@ func demoConfig(dir, store string) *config.Config {
 	}
 	c.Quota = config.Quota{} // no bound
 	c.Signup.Policy = string(web.Open)
-	c.Queue.Enabled = false // nobody could answer
+	c.Queue.Enabled = false      // nobody could answer
+	c.Policy.InboundAuth = "off" // there is no DNS to look a signature's key up in
 	c.Resolve()
 	c.AdminSocket = "" // nobody administers it, and the path could be too long
 	return c
@@ -161,6 +162,7 @@ func demoConfig(dir, store string) *config.Config {
 // announce says what is unusual about this relay.
 func announce(w io.Writer, dir string, o demoOptions) {
 	fmt.Fprintf(w, "Restante demonstration: a relay on 127.0.0.1, everything it keeps in %s\n", dir)
+	fmt.Fprintln(w, "Mail from other relays is not asked for a signature here, as a relay on the internet would ask.")
 	if o.unlimited {
 		fmt.Fprintln(w, "WARNING: rate and connection limits are off")
 	}

@@ -21,7 +21,8 @@ type ready struct {
 	Domain     string         `json:"domain"`
 	CAFile     string         `json:"ca_file,omitempty"`
 	PID        int            `json:"pid"`
-	Gate       bool           `json:"gate"` // whether mail must be encrypted
+	Gate       bool           `json:"gate"`         // whether mail must be encrypted
+	Inbound    string         `json:"inbound_auth"` // what mail from other relays must prove
 	Accounts   []readyAccount `json:"accounts,omitempty"`
 }
 

@@ -120,6 +120,9 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 		Gate: gate, Peer: peerOf, Log: r.log, Limits: smtpLimits(l, o),
 	}
 	r.sendAway(&options)
+	if err := r.takeIn(&options); err != nil {
+		return err
+	}
 	r.smtp, err = mta.New(options)
 	if err != nil {
 		return err
@@ -290,7 +293,8 @@ func (r *relay) ready() ready {
 	return ready{
 		SMTPS: at("smtps"), Submission: at("submission"), MX: at("mx"), IMAPS: at("imaps"), IMAP: at("imap"),
 		HTTPS: at("https"), HTTP: at("http"),
-		Domain: r.cfg.Domain, CAFile: r.caFile(), PID: os.Getpid(),
+		Inbound: r.cfg.Policy.InboundAuth,
+		Domain:  r.cfg.Domain, CAFile: r.caFile(), PID: os.Getpid(),
 	}
 }
 

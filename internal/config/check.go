@@ -31,12 +31,26 @@ func (c *Config) faults() []Fault {
 	c.checkExpiry(k)
 	c.checkQueue(k)
 	k.word("policy.encryption", c.Policy.Encryption, "required")
+	c.checkInboundAuth(k)
 	k.word("signup.policy", c.Signup.Policy, "open", "token", "closed")
 	k.word("policy.append", c.Policy.Append, "encrypted", "any")
 	k.word("policy.mta_sts", c.Policy.MTASTS, "enforce", "testing", "none")
 	k.word("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.word("log.format", c.Log.Format, "text", "json")
 	return k.faults
+}
+
+func (c *Config) checkInboundAuth(k *checker) {
+	k.word("policy.inbound_auth", c.Policy.InboundAuth, "dkim", "dmarc", "off")
+	if c.Policy.InboundAuth == "off" && c.Listen.MX.Address != "" && !isLoopback(c.Listen.MX.Address) {
+		k.fault("policy.inbound_auth", `anybody could write in anybody's name; write "dkim" or "dmarc", or put listen.mx on 127.0.0.1`)
+	}
+}
+
+// isLoopback reports whether an address can be reached from this machine only.
+func isLoopback(address string) bool {
+	ap, err := netip.ParseAddrPort(address)
+	return err == nil && ap.Addr().IsLoopback()
 }
 
 // A checker collects faults.

@@ -206,6 +206,13 @@ type Policy struct {
 	// "required": all mail is OpenPGP encrypted.
 	Encryption string `toml:"encryption"`
 
+	// What mail from other relays must prove, so that nobody can write in another's
+	// name. "dkim": a DKIM signature of the domain in its From field, or of one of
+	// the same organization. "dmarc": that, or SPF; looking it up tells the DNS
+	// resolver where the mail comes from. "off": nothing, which is possible while
+	// listen.mx is on a loopback address, for tests.
+	InboundAuth string `toml:"inbound_auth"`
+
 	// What clients may put into their mailboxes by IMAP APPEND. "encrypted" is
 	// the rule of encryption; "any" lets them keep plain drafts and old mail,
 	// which the relay then sees once, before it seals it.

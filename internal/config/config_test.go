@@ -88,6 +88,8 @@ func TestFaults(t *testing.T) {
 		{"duration negative", domain + "[limits]\nstop_timeout = '-1s'", "limits.stop_timeout", "write 1s to 1h"},
 		{"IMAP timeout below the RFC", domain + "[limits]\nimap_idle_timeout = '5m'", "limits.imap_idle_timeout", "write 30m to 24h"},
 		{"quota below a message", domain + "[quota]\nbytes = '1MB'", "quota.bytes", "write 30MB to"},
+		{"inbound_auth", domain + "[policy]\ninbound_auth = 'spf'", "policy.inbound_auth", `write "dkim", "dmarc" or "off"`},
+		{"inbound_auth off", domain + "[policy]\ninbound_auth = 'off'", "policy.inbound_auth", "anybody"},
 		{"policy", domain + "[policy]\nappend = 'all'", "policy.append", `write "encrypted" or "any"`},
 		{"no encryption", domain + "[policy]\nencryption = 'optional'", "policy.encryption", `write "required"`},
 		{"log level", domain + "[log]\nlevel = 'loud'", "log.level", `"debug", "info", "warn" or "error"`},
@@ -339,4 +341,16 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("(-first +again):\n%s", diff)
 		}
 	})
+}
+
+// TestUncheckedOnLoopback: mail from other relays may go unchecked where only this
+// machine can be one.
+func TestUncheckedOnLoopback(t *testing.T) {
+	t.Parallel()
+	for address, ok := range map[string]bool{"127.0.0.1:25": true, "[::1]:25": true, "": true, ":25": false, "192.0.2.1:25": false} {
+		_, err := Parse(strings.NewReader("domain = 'example.org'\n[policy]\ninbound_auth = 'off'\n[listen.mx]\naddress = '" + address + "'\n"))
+		if (err == nil) != ok {
+			t.Errorf("%q: got %v", address, err)
+		}
+	}
 }

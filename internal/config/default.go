@@ -38,7 +38,7 @@ func Default() *Config {
 			ProgressTimeout:       Duration(time.Minute),
 			StopTimeout:           Duration(10 * time.Second),
 		},
-		Policy: Policy{Encryption: "required", Append: "encrypted", MTASTS: "enforce"},
+		Policy: Policy{Encryption: "required", InboundAuth: "dkim", Append: "encrypted", MTASTS: "enforce"},
 		Signup: Signup{Policy: "closed"},
 		Quota:  Quota{Bytes: 100 << 20, Messages: 50000},
 		Expiry: Expiry{InboxDays: 20, SentDays: 20, TrashDays: 20, JunkDays: 20, LargeDays: 7, LargeSize: 200 << 10, IdleDays: 90},
