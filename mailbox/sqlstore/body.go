@@ -46,6 +46,9 @@ type largeBodies interface {
 	// open opens a body that had a row a moment ago.
 	open(ctx context.Context, q querier, id mailbox.AccountID, blob seal.BlobID, size int64) (mailbox.BodyReader, error)
 
+	// copy writes the bytes of a body to w, as q's snapshot has them.
+	copy(q querier, id mailbox.AccountID, blob seal.BlobID, size int64, w io.Writer) error
+
 	// sweep removes bodies that have no row and never will.
 	sweep(ctx context.Context) error
 

@@ -21,6 +21,8 @@ type bodyFiles struct {
 
 	mu     sync.Mutex
 	coming map[seal.BlobID]bool // on their way in: no row names them yet
+	holds  int                  // copies under way, for which nothing is removed
+	held   []seal.BlobID        // what would have been
 }
 
 // folder is made, durably, when the first body needs it.
@@ -156,9 +158,45 @@ func (b *bodyFiles) open(blob seal.BlobID) (fileBody, error) {
 	return fileBody{f, info.Size()}, nil
 }
 
+// hold keeps files that no row names any more until release is called: a snapshot
+// that is being read may still name them.
+func (b *bodyFiles) hold() (release func()) {
+	if b == nil {
+		return func() {}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.holds++
+	return b.release
+}
+
+func (b *bodyFiles) release() {
+	b.mu.Lock()
+	b.holds--
+	var gone []seal.BlobID
+	if b.holds == 0 {
+		gone, b.held = b.held, nil
+	}
+	b.mu.Unlock()
+	b.remove(gone)
+}
+
+// holdBack reports whether files must stay for now, and remembers them.
+func (b *bodyFiles) holdBack(blobs []seal.BlobID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.holds > 0 {
+		b.held = append(b.held, blobs...)
+	}
+	return b.holds > 0
+}
+
 // remove removes files that no row names any more. One that can't be removed is
 // left to the sweep.
 func (b *bodyFiles) remove(blobs []seal.BlobID) {
+	if len(blobs) == 0 || b.holdBack(blobs) {
+		return
+	}
 	for _, blob := range blobs {
 		os.Remove(b.path(blob))
 	}

@@ -7,6 +7,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
+	"strings"
 
 	"github.com/restante/restante/mailbox/seal"
 )
@@ -14,12 +17,25 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
-func mustSchema(name string) string {
-	b, err := schemaFiles.ReadFile("schema/" + name)
-	if err != nil {
-		panic("restante: internal error: " + err.Error())
+// schemaSteps returns the migrations of an engine, in order of their numbers: one
+// that is added needs no other line than its file.
+func schemaSteps(engine string) []string {
+	names, err := fs.Glob(schemaFiles, "schema/*."+engine+".sql") // sorted
+	var steps []string
+	for i, name := range names {
+		var b []byte
+		if err == nil {
+			b, err = schemaFiles.ReadFile(name)
+		}
+		if !strings.HasPrefix(path.Base(name), fmt.Sprintf("%04d_", i+1)) {
+			err = fmt.Errorf("%s is not the migration of number %d", name, i+1)
+		}
+		steps = append(steps, string(b))
 	}
-	return string(b)
+	if err != nil || len(steps) == 0 {
+		panic(fmt.Sprintf("restante: internal error: schema: %v", err))
+	}
+	return steps
 }
 
 const (

@@ -32,7 +32,7 @@ var postgresDialect = dialect{
 	tables: `SELECT count(*), count(CASE WHEN tablename = 'meta' THEN 1 END)
 		FROM pg_tables WHERE schemaname = current_schema()`,
 	lockSchema: `SELECT pg_advisory_xact_lock(8243114)`, // any number that is always the same
-	migrations: []string{mustSchema("0001_init.postgres.sql"), mustSchema("0002_queue.postgres.sql"), mustSchema("0003_expiry.postgres.sql"), mustSchema("0004_metadata.postgres.sql")},
+	migrations: schemaSteps("postgres"),
 	integrity:  func(querier) error { return nil },
 	invariants: postgresInvariants,
 	hangUp:     hangUp,
@@ -45,6 +45,7 @@ type postgres struct {
 	dbs    [3]*sql.DB // by role
 	bodies *chunkBodies
 	nodes  *hints
+	guard  *session // keeps other nodes away, if nobody else may have the store
 
 	timeline timeline    // that the writer was last connected to
 	synced   time.Time   // when the server was last seen to have a synchronous standby
@@ -98,6 +99,9 @@ func (e *postgres) connect(ctx context.Context, r role) (*session, error) {
 // ready begins to listen to the other nodes once the server's history is known to
 // be the store's.
 func (e *postgres) ready(ctx context.Context) error {
+	if err := e.keepAway(ctx); err != nil {
+		return err
+	}
 	if err := e.inspect(ctx, e.s.writer.on); err != nil {
 		return err
 	}
@@ -110,6 +114,9 @@ func (e *postgres) close() error {
 		e.nodes.stop()
 	}
 	var errs []error
+	if e.guard != nil {
+		errs = append(errs, e.guard.close())
+	}
 	if e.bodies != nil {
 		errs = append(errs, e.bodies.sessions.close())
 	}

@@ -141,7 +141,7 @@ func TestPostgresPlans(t *testing.T) {
 		}
 	}
 	may := append([]string{"queryFilesOf", "postgresTimeline", "postgresSync", "postgresOldLoose",
-		"postgresLastTimeline", "postgresSetTimeline", "postgresRaiseMailboxes", "postgresRaiseAccounts",
+		"postgresLastTimeline", "postgresSetTimeline", "raiseMailboxes", "raiseAccounts",
 		"queryCalendar", "querySetCalendar"}, mayScan...)
 	for name, text := range everyQuery(t) {
 		if isInvariant(name) || slices.Contains(may, name) {

@@ -87,6 +87,23 @@ func (c *chunkBodies) open(_ context.Context, _ querier, id mailbox.AccountID, b
 	return &chunkReader{s: c.e.s, id: id, blob: blob, size: size, have: -1}, nil
 }
 
+func (c *chunkBodies) copy(q querier, id mailbox.AccountID, blob seal.BlobID, size int64, w io.Writer) error {
+	for n := range (size + chunkSize - 1) / chunkSize {
+		var data []byte
+		found, err := q.one(postgresChunk, []any{&data}, int64(id), blob[:], n)
+		if err != nil {
+			return err
+		}
+		if want := min(chunkSize, size-n*chunkSize); !found || int64(len(data)) != want {
+			return damaged("a chunk of body %s of account %s is missing or short", blob, id)
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // check has nothing to do: what must hold of chunks are invariants.
 func (c *chunkBodies) check(context.Context) error { return nil }
 

@@ -45,6 +45,9 @@ func (e *postgres) inspect(ctx context.Context, on *session) error {
 		return err
 	}
 	q := querier{ctx, on}
+	if err := e.join(q); err != nil {
+		return err
+	}
 	var now timeline
 	if _, err := q.one(postgresTimeline, []any{&now.system, &now.number}); err != nil {
 		return err
@@ -77,13 +80,6 @@ const (
 	postgresFirstTimeline = `INSERT INTO cluster (one, system, timeline) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`
 	postgresLastTimeline  = `SELECT system, timeline FROM cluster FOR UPDATE`
 	postgresSetTimeline   = `UPDATE cluster SET system = $1, timeline = $2`
-
-	// The margins are for what was lost: mailboxes that were made, and changes
-	// that were counted, must not come again with the same numbers.
-	postgresRaiseMailboxes = `UPDATE mailbox SET uidvalidity = greatest(account.uidvalidity, $1) + 1000 + mailbox_id
-		FROM account WHERE account.account_id = mailbox.account_id`
-	postgresRaiseAccounts = `UPDATE account SET uidvalidity = greatest(uidvalidity, $1) + 1000 + next_mailbox,
-		change = change + 1000000`
 )
 
 const raisedEvery = "another PostgreSQL server has taken over, perhaps without the last mail; every UIDVALIDITY was raised"
@@ -136,7 +132,7 @@ func (e *postgres) moveTimeline(q querier, now timeline) (raised bool, err error
 	if e.s.opts.RequireSync && last.system == now.system {
 		return false, nil
 	}
-	for _, query := range []string{postgresRaiseMailboxes, postgresRaiseAccounts} {
+	for _, query := range []string{raiseMailboxes, raiseAccounts} {
 		if _, err := q.exec(query, e.s.opts.Now().Unix()); err != nil {
 			return false, err
 		}
@@ -168,4 +164,39 @@ func (e *postgres) checkSync(ctx context.Context, on *session) error {
 	}
 	e.synced = time.Now()
 	return nil
+}
+
+const (
+	// Every node holds the lock as one of many; who needs the store alone holds it
+	// as the only one. The first number is any that is always the same.
+	postgresJoin  = `SELECT pg_try_advisory_lock_shared(8243115, hashtext(current_schema()))`
+	postgresAlone = `SELECT pg_try_advisory_lock(8243115, hashtext(current_schema()))`
+)
+
+// join makes the writer's connection that of a node.
+func (e *postgres) join(q querier) error {
+	if e.s.opts.Places != nil {
+		return nil // guard has it
+	}
+	var joined bool
+	if _, err := q.one(postgresJoin, []any{&joined}); err != nil || joined {
+		return err
+	}
+	return fmt.Errorf("%w: it is being moved, restored or repaired; wait for the end", ErrLocked)
+}
+
+// keepAway keeps all nodes away until the store is closed, if it was opened so.
+func (e *postgres) keepAway(ctx context.Context) error {
+	if e.s.opts.Places == nil {
+		return nil
+	}
+	var err error
+	if e.guard, err = e.connect(ctx, reads); err != nil {
+		return err
+	}
+	var alone bool
+	if _, err := (querier{ctx, e.guard}).one(postgresAlone, []any{&alone}); err != nil || alone {
+		return err
+	}
+	return fmt.Errorf("%w: stop all nodes that use it", ErrLocked)
 }

@@ -24,7 +24,7 @@ var sqliteDialect = dialect{
 	begin:      "BEGIN IMMEDIATE",
 	snapshot:   "BEGIN DEFERRED",
 	tables:     `SELECT count(*), count(CASE WHEN name = 'meta' THEN 1 END) FROM sqlite_schema`,
-	migrations: []string{mustSchema("0001_init.sqlite.sql"), mustSchema("0002_queue.sqlite.sql"), mustSchema("0003_expiry.sqlite.sql"), mustSchema("0004_metadata.sqlite.sql")},
+	migrations: schemaSteps("sqlite"),
 	integrity:  querier.checkSQLite,
 }
 

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 
@@ -49,6 +50,17 @@ func (f fileBodies) open(_ context.Context, q querier, id mailbox.AccountID, blo
 		return nil, damaged("the file of body %s of account %s has %d bytes, not %d", blob, id, r.Size(), size)
 	}
 	return r, nil
+}
+
+// copy reads the file: files are held while a snapshot is copied.
+func (f fileBodies) copy(q querier, id mailbox.AccountID, blob seal.BlobID, size int64, w io.Writer) error {
+	r, err := f.open(q.ctx, q, id, blob, size)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(w, io.NewSectionReader(r, 0, size))
+	return err
 }
 
 func (f fileBodies) sweep(ctx context.Context) error { return f.s.sweepFiles(ctx) }

@@ -78,6 +78,14 @@ type Options struct {
 	// one runs at Open.
 	SweepEvery time.Duration
 
+	// CopyOf has a new store take the identity of another, as its copy, and be
+	// Arriving. KeyCheck is that store's by default.
+	CopyOf *Store
+
+	// Places are what the store may be for; the default is Served alone. A store
+	// that is opened with any is nobody else's meanwhile, and is not swept.
+	Places []Place
+
 	// CheckOnClose makes Close return what CheckConsistency finds. For tests.
 	CheckOnClose bool
 
@@ -90,6 +98,9 @@ type Options struct {
 func (o *Options) setDefaults() error {
 	if (o.Path == "") == (o.URL == "") {
 		return errors.New("give it either a path or a URL")
+	}
+	if o.KeyCheck == nil && o.CopyOf != nil {
+		o.KeyCheck = o.CopyOf.opts.KeyCheck
 	}
 	if o.KeyCheck == nil {
 		return errors.New("no key check given: without one, a relay with another key would write to the store")
@@ -139,7 +150,7 @@ type Store struct {
 var _ mailbox.Store = (*Store)(nil)
 
 // Open opens a store and makes it if there is none. Errors: ErrLocked,
-// ErrWrongKey, ErrNewer.
+// ErrWrongKey, ErrNewer, ErrPlace.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -151,7 +162,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	go s.writer.loop()
-	s.startSweeper()
+	if o.Places == nil {
+		s.startSweeper()
+	}
 	return s, nil
 }
 
@@ -166,7 +179,13 @@ func (s *Store) open(ctx context.Context) error {
 	if err := migrate(ctx, s.writer.on, s.writer.on.dialect.migrations); err != nil {
 		return err
 	}
+	if err := s.takeIdentity(ctx); err != nil {
+		return err
+	}
 	if s.id, err = identify(ctx, s.writer.on.conn, s.opts.KeyCheck); err != nil {
+		return err
+	}
+	if err := s.checkPlace(ctx); err != nil {
 		return err
 	}
 	s.readers = newPool(s.engine, reads, s.opts.Readers)

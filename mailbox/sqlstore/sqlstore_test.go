@@ -14,6 +14,9 @@ import (
 // keyOne is the check of a relay key.
 func keyOne(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey([32]byte{1}, id).Check() }
 
+// keyTwo is that of another.
+func keyTwo(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey([32]byte{2}, id).Check() }
+
 // options has a path of the test's own.
 func options(t testing.TB) Options {
 	return Options{Path: filepath.Join(t.TempDir(), "store", "mail.db"), KeyCheck: keyOne, CheckOnClose: true}

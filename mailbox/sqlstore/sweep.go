@@ -64,6 +64,9 @@ func (s *Store) erase(ctx context.Context) error {
 }
 
 func (s *Store) sweepFiles(ctx context.Context) error {
+	if s.files.holdBack(nil) {
+		return nil // the next sweep will do
+	}
 	folders, err := os.ReadDir(s.files.dir)
 	if err != nil {
 		return fmt.Errorf("sweep bodies: %w", withoutPath(err))

@@ -1,0 +1,57 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/restante/restante/mailbox"
+)
+
+const (
+	sqliteCopy  = `VACUUM INTO $1`
+	sqliteWhole = `PRAGMA quick_check(1)`
+)
+
+// copyFile writes what the database holds now to another file, durably, and has
+// SQLite look over it. The file must not exist.
+func (s *Store) copyFile(ctx context.Context, path string) error {
+	db := openSQLite(s.opts.Path, "rw", commonPragmas, 1)
+	defer db.Close()
+	on, err := newSession(ctx, db, &sqliteDialect)
+	if err != nil {
+		return err
+	}
+	defer on.close()
+	return querier{ctx, on}.copyFile(path)
+}
+
+func (q querier) copyFile(path string) error {
+	if _, err := q.on.conn.ExecContext(q.ctx, sqliteCopy, path); err != nil {
+		return errors.Join(classify(err), os.Remove(path))
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Chmod(0o600), f.Sync(), f.Close(), syncDir(filepath.Dir(path))); err != nil {
+		return err
+	}
+	return checkCopy(q.ctx, path)
+}
+
+// checkCopy has SQLite look over a file.
+func checkCopy(ctx context.Context, path string) error {
+	db := openSQLite(path, "ro", nil, 1)
+	defer db.Close()
+	var found string
+	if err := db.QueryRowContext(ctx, sqliteWhole).Scan(&found); err != nil {
+		return classify(err)
+	}
+	if found != "ok" {
+		return fmt.Errorf("%w: the copy of the database: %s", mailbox.ErrCorrupt, found)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+//go:build unix
+
+package sqlstore
+
+import (
+	"errors"
+	"testing"
+)
+
+// TestMirrorFromPostgres: what a server has is the same in a file.
+func TestMirrorFromPostgres(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	s := fillCopied(t, withAlice(t, postgresOptions(t)))
+	testMirror(t, s, copyOptions(t, s))
+}
+
+// TestMirrorToPostgres: and the other way round.
+func TestMirrorToPostgres(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	s := fillCopied(t, withAlice(t, options(t)))
+	o := postgresOptions(t)
+	o.KeyCheck, o.CopyOf, o.Places = nil, s, []Place{Arriving, Copy}
+	testMirror(t, s, o)
+}
+
+// TestRestorePostgres: a backup of a file becomes a store on a server.
+func TestRestorePostgres(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	testRestore(t, fillCopied(t, withAlice(t, options(t))), postgresOptions(t))
+}
+
+// TestMovePostgres: a store goes to a server and back.
+func TestMovePostgres(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	testMove(t, options(t), postgresOptions(t))
+}
+
+// TestMoveTakesAll: a store that a node has open can't be moved, nor can a node open
+// one that is moved.
+func TestMoveTakesAll(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	o := postgresOptions(t)
+	s := withAlice(t, o)
+	if _, err := Open(t.Context(), forMove(o)); !errors.Is(err, ErrLocked) {
+		t.Errorf("beside a node: got error %v, want ErrLocked", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, forMove(o))
+	if _, err := Open(t.Context(), o); !errors.Is(err, ErrLocked) {
+		t.Errorf("beside a move: got error %v, want ErrLocked", err)
+	}
+}
