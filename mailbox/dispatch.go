@@ -67,6 +67,10 @@ func (s *Service) outbounds(ctx context.Context, from addr.Address, away Sending
 	if len(away.To) == 0 {
 		return nil, nil
 	}
+	domains := byDomain(away.To)
+	if err := s.room.take(ctx, s, len(domains)); err != nil {
+		return nil, err
+	}
 	sealed := seal.NewMessage(s.queueOwner())
 	defer sealed.DEK.Wipe()
 	size := int64(len(away.Header)) + m.Size
@@ -81,7 +85,7 @@ func (s *Service) outbounds(ctx context.Context, from addr.Address, away Sending
 	}
 	now := s.now()
 	var out []Outbound
-	for _, to := range byDomain(away.To) {
+	for _, to := range domains {
 		l := Letter{
 			ID: JobID(randomID()), From: from, Domain: to[0].Address.Domain(), To: to, Created: now, Size: size,
 			EightBit: high.anywhere, UTF8: high.inHeader, RequireTLS: away.RequireTLS, EnvelopeID: away.EnvelopeID,

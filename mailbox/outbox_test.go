@@ -55,6 +55,36 @@ func (w *world) take(tb testing.TB) (map[string]*mailbox.Letter, map[string]mail
 var compareLetters = cmp.Options{cmpopts.IgnoreUnexported(mailbox.Letter{}), cmp.AllowUnexported(addr.Address{}),
 	cmpopts.IgnoreFields(mailbox.Letter{}, "ID")}
 
+// TestQueueLimit: a full queue refuses what would go beyond it, whole, and takes more
+// when it has emptied.
+func TestQueueLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *mailbox.Options) { o.Limits.Queue = 3 })
+	text := "From: b@example.org\r\n\r\nHello.\r\n"
+	for _, c := range []struct {
+		name string
+		to   []string
+		want error
+	}{
+		{"one domain", []string{"x@one.example", "y@one.example"}, nil},
+		{"three more domains", []string{"x@one.example", "x@two.example", "x@three.example"}, mailbox.ErrFull},
+		{"two more domains", []string{"x@one.example", "x@two.example"}, nil},
+		{"one too many", []string{"x@one.example"}, mailbox.ErrFull},
+	} {
+		if err := w.dispatch(t, text, nil, sending(c.to...)); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+	}
+	letters, leases := w.take(t)
+	if err := w.Outbox().Finish(t.Context(), leases["two.example"], letters["two.example"]); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Minute)
+	if err := w.dispatch(t, text, nil, sending("x@two.example")); err != nil {
+		t.Errorf("after one was delivered: %v", err)
+	}
+}
+
 // TestDispatch: one message goes to a mailbox here and to two domains, and is the
 // same everywhere but for the header that is put before it.
 func TestDispatch(t *testing.T) {

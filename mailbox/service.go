@@ -69,13 +69,14 @@ type Limits struct {
 	Linger        time.Duration // how long keys and tables outlive their last session; 30 s
 	IdleTables    int           // tables kept although no session has the mailbox open; 256
 	Throttled     int           // accounts and networks whose failures are remembered; 10,000
+	Queue         int           // messages that wait to go to other relays; 200,000, more get ErrFull
 	Logins        int           // logins remembered while their account has sessions; 10,000
 }
 
 func (l Limits) withDefaults() Limits {
 	d := Limits{
 		SpoolMemory: 64 << 20, SpoolDisk: 4 << 30, PasswordRuns: runtime.NumCPU(), PasswordQueue: 64,
-		Mailboxes: 1000, Subscriptions: 1000, Linger: 30 * time.Second, IdleTables: 256, Throttled: 10_000, Logins: 10_000,
+		Mailboxes: 1000, Subscriptions: 1000, Linger: 30 * time.Second, IdleTables: 256, Throttled: 10_000, Logins: 10_000, Queue: 200_000,
 	}
 	orDefault(&l.SpoolMemory, d.SpoolMemory)
 	orDefault(&l.SpoolDisk, d.SpoolDisk)
@@ -87,6 +88,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.IdleTables, d.IdleTables)
 	orDefault(&l.Throttled, d.Throttled)
 	orDefault(&l.Logins, d.Logins)
+	orDefault(&l.Queue, d.Queue)
 	return l
 }
 
@@ -116,6 +118,7 @@ type Service struct {
 	idleTables             atomic.Int64
 	calendar               calendar
 	expiry                 expiry
+	room                   queueRoom
 
 	done   context.Context // ends with the service
 	cancel context.CancelFunc

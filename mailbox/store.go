@@ -33,6 +33,7 @@ type Store interface {
 	MetadataStore
 	PushStore
 	HouseStore
+	CensusStore
 
 	// ID returns the identity the store was made with. Sealed parts bind it.
 	ID() seal.StoreID

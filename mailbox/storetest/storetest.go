@@ -42,7 +42,7 @@ func allCases() []testCase {
 		accountCases, credentialCases, treeCases, nameCases, acceptCases, refuseCases, dedupCases,
 		queueCases, leaseCases, bodyCases, changeCases, messageCases, flagCases, copyCases, expungeCases,
 		replaceCases, metadataCases,
-		watchCases, lifeCases, houseCases, concurrentCases, randomCases,
+		watchCases, lifeCases, houseCases, censusCases, concurrentCases, randomCases,
 	} {
 		all = append(all, group...)
 	}
