@@ -57,7 +57,7 @@ func (v *visit) connect(ctx context.Context, n need) (*client, error) {
 	}
 	c, err := v.router.connect(ctx, n)
 	if ctx.Err() == nil {
-		v.health.note(n.domain, errors.Is(err, errNoAnswer), v.now())
+		v.health.note(n.domain, err, v.now())
 	}
 	if err != nil && ctx.Err() == nil && !n.requireTLS {
 		v.mu.Lock()

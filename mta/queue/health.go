@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -14,39 +15,66 @@ type health struct {
 }
 
 const (
-	// blockedAfter is how many domains without an answer, in blockedWithin, make
-	// us think that it is our own fault.
+	// blockedAfter is how many domains without an answer make us think that it is
+	// our own fault, unless another has answered in blockedWithin. A slow server is
+	// one domain, and the others answer.
 	blockedAfter  = 3
-	blockedWithin = 15 * time.Minute
+	blockedWithin = 5 * time.Minute
 )
 
 // note takes the outcome of connecting to a domain's servers.
-func (h *health) note(domain string, silent bool, now time.Time) {
+func (h *health) note(domain string, err error, now time.Time) {
+	if isOnion(domain) {
+		return // another network
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !silent {
+	switch {
+	case isSilence(err):
+		if h.unreached == nil {
+			h.unreached = map[string]time.Time{}
+		}
+		if len(h.unreached) < 100*blockedAfter {
+			h.unreached[domain] = now
+		}
+	case !isNoWord(err):
 		h.reached, h.unreached = now, nil
-		return
-	}
-	if h.unreached == nil {
-		h.unreached = map[string]time.Time{}
-	}
-	if len(h.unreached) < 100*blockedAfter {
-		h.unreached[domain] = now
 	}
 }
 
-// blocked reports whether outgoing mail seems to be blocked.
-func (h *health) blocked(now time.Time) bool {
+// isSilence reports whether nothing answered where a server should be. Who blocks a
+// port drops what goes there, or refuses it in the server's name.
+func isSilence(err error) bool {
+	return errors.Is(err, errNoAnswer) || errors.Is(err, errNotThere) || errors.Is(err, errUnreachable)
+}
+
+// isNoWord reports whether an error came before anything was sent to a server, and
+// so says nothing of the way to it.
+func isNoWord(err error) bool {
+	for _, early := range []error{errDNS, errNoName, errNullMX, errMXLoop, errNoHost, errLiteral, errNoProxy, errSTSName, errTLSLookup, errProxy, errInterrupted} {
+		if errors.Is(err, early) {
+			return true
+		}
+	}
+	return false
+}
+
+// Health is how well other servers can be reached.
+type Health struct {
+	Reached time.Time // when one last answered; zero is never
+	Silent  int       // domains that have not answered since
+	Blocked bool      // it looks as if outgoing mail were blocked
+}
+
+// sum returns how things stand.
+func (h *health) sum(now time.Time) Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
 	for domain, at := range h.unreached {
 		if now.Sub(at) > 24*time.Hour {
 			delete(h.unreached, domain)
-			continue
 		}
-		n++
 	}
-	return n >= blockedAfter && now.Sub(h.reached) >= blockedWithin
+	n := len(h.unreached)
+	return Health{h.reached, n, n >= blockedAfter && now.Sub(h.reached) >= blockedWithin}
 }

@@ -144,28 +144,34 @@ func TestBlocked(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	var h health
-	note := func(domain string, silent bool) { h.note(domain, silent, now) }
+	note := func(domain string, err error) { h.note(domain, err, now) }
 	for _, domain := range []string{"a.example", "b.example", "a.example"} {
-		note(domain, true)
+		note(domain, errNoAnswer)
 	}
-	if h.blocked(now) {
+	if h.sum(now).Blocked {
 		t.Error("two silent domains are taken for a blocked port")
 	}
-	note("c.example", true)
-	if !h.blocked(now) {
+	note("c.example", errNotThere)
+	if !h.sum(now).Blocked {
 		t.Error("three silent domains and no other are not taken for a blocked port")
 	}
-	note("d.example", false)
-	for _, domain := range []string{"a.example", "b.example", "c.example"} {
-		note(domain, true)
+	note("e.example", errNoName)
+	note("f.example", errDNS)
+	note("abc.onion", nil)
+	if !h.sum(now).Blocked {
+		t.Error("what says nothing of port 25 is taken for an answer")
 	}
-	if h.blocked(now.Add(blockedWithin - time.Second)) {
+	note("d.example", errCertName)
+	for _, domain := range []string{"a.example", "b.example", "c.example"} {
+		note(domain, errNoAnswer)
+	}
+	if h.sum(now.Add(blockedWithin - time.Second)).Blocked {
 		t.Error("a server has answered a moment ago")
 	}
-	if !h.blocked(now.Add(blockedWithin)) {
+	if !h.sum(now.Add(blockedWithin)).Blocked {
 		t.Error("no server has answered for a while")
 	}
-	if h.blocked(now.Add(25 * time.Hour)) {
+	if h.sum(now.Add(25 * time.Hour)).Blocked {
 		t.Error("what was silent a day ago still counts")
 	}
 }

@@ -42,9 +42,8 @@ func New(o Options) (*Worker, error) {
 	return &Worker{o: o, outbox: o.Outbox, router: r, log: o.Log, now: o.Now}, nil
 }
 
-// Blocked reports whether it looks as if this machine can reach no other mail
-// server: many did not answer of late, and none did.
-func (w *Worker) Blocked() bool { return w.health.blocked(w.now()) }
+// Health returns how well other servers can be reached.
+func (w *Worker) Health() Health { return w.health.sum(w.now()) }
 
 // Run works until ctx ends. Then it lets messages under way come to their end for
 // up to Limits.Stop, breaks the others off, and returns nil. What was broken off
