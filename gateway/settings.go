@@ -14,23 +14,16 @@ const (
 	settingsKind = "settings"
 	accountName  = "account"
 	localName    = "local"
-	listenName   = "listen"
 )
 
 // Account is the user's account at a mail provider, as the vault keeps it.
 type Account struct {
 	Address  string `json:"address"`
 	Name     string `json:"name,omitempty"` // the user's, for the From of mail that has none
-	User     string `json:"user,omitempty"` // to log in with, if not the address
 	Password string `json:"password"`
 	SMTPS    string `json:"smtps"`
 	IMAPS    string `json:"imaps"`
-
-	// Some providers have TLS only after STARTTLS (RFC 3207; RFC 9051, 6.2.1).
-	SMTPStartTLS bool `json:"smtpStartTLS,omitempty"`
-	IMAPStartTLS bool `json:"imapStartTLS,omitempty"`
-
-	CA []byte `json:"ca,omitempty"` // PEM, for a provider with an authority of its own
+	CA       []byte `json:"ca,omitempty"` // PEM, for a provider with an authority of its own
 }
 
 // SaveAccount keeps the account in the vault, in place of another.
@@ -44,29 +37,6 @@ func LoadAccount(v *vault.Vault) (Account, error) {
 		err = ErrNoIdentity
 	}
 	return a, err
-}
-
-// Listen says where the mail client finds the gateway, as host:port on loopback.
-type Listen struct {
-	IMAP string `json:"imap"`
-	SMTP string `json:"smtp"`
-}
-
-// DefaultListen is where gateways listen if their users say nothing else. Clients are
-// set up once, so the ports are fixed.
-func DefaultListen() Listen { return Listen{IMAP: "127.0.0.1:1143", SMTP: "127.0.0.1:1025"} }
-
-// SaveListen keeps where the gateway listens.
-func SaveListen(v *vault.Vault, l Listen) error { return putSettings(v, listenName, l) }
-
-// LoadListen returns where the gateway listens.
-func LoadListen(v *vault.Vault) (Listen, error) {
-	var l Listen
-	err := getSettings(v, listenName, &l)
-	if errors.Is(err, vault.ErrNoRecord) {
-		return DefaultListen(), nil
-	}
-	return l, err
 }
 
 // local is what opens the gateway's own mail store, and what the user's mail client

@@ -148,6 +148,15 @@ func (k dkimKey) algorithm() string {
 	return "rsa-sha256"
 }
 
+// Selectors returns the selectors of the keys that sign.
+func (k *DKIMKeys) Selectors() []string {
+	var names []string
+	for _, key := range k.signing {
+		names = append(names, key.selector)
+	}
+	return names
+}
+
 // A DKIMRecord is a TXT record to publish under each of the relay's domains.
 type DKIMRecord struct {
 	Name  string // relative to the domain

@@ -77,6 +77,8 @@ func (d direct) do(ctx context.Context, r adminRequest) (adminReply, error) {
 		return d.list(ctx)
 	case opQueueList, opQueueShow, opQueueWhy, opQueueRetry, opQueueDrop:
 		return d.onQueue(ctx, r)
+	case opStatus:
+		return d.status(ctx, nil)
 	}
 	info, err := d.service.FindAccount(ctx, r.Ref)
 	if err != nil {

@@ -75,7 +75,7 @@ func (c *country) config(domain string, ip netip.Addr) *config.Config {
 	cfg.Listen.MX.Address = netip.AddrPortFrom(ip, uint16(c.port)).String()
 	cfg.DNS.Servers = []string{c.dns.address}
 	cfg.Queue.Enabled, cfg.Queue.Port, cfg.Queue.PrivateNetworks = true, c.port, true
-	cfg.Quota = config.Default().Quota
+	cfg.Quota, cfg.Policy.InboundAuth = config.Default().Quota, "dkim"
 	cfg.AdminSocket = filepath.Join(c.dir, domain+".sock")
 	cfg.Queue.CAFile = filepath.Join(c.dir, "authorities.pem")
 	return cfg

@@ -46,6 +46,7 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, geten
 		DefaultQuota: mailbox.Quota{Bytes: int64(cfg.Quota.Bytes), Messages: int64(cfg.Quota.Messages)},
 		Terms:        termsOf(&cfg.Expiry),
 		TempDir:      cfg.DataDir,
+		Limits:       mailbox.Limits{Queue: cfg.Queue.Messages},
 		SignUp:       signUp,
 	})
 	if err != nil {

@@ -56,6 +56,40 @@ func TestQueueCommands(t *testing.T) {
 	}
 }
 
+// TestStatus: ten lines say how the relay is doing, whether it runs or not, and that
+// nobody answers on the port of other servers.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	c := newCountry(t, "here.test")
+	anna := c.citizen(t, "anna@here.test")
+	for _, domain := range []string{"one.test", "two.test", "three.test"} {
+		c.dns.load(t, domain+". 60 MX 10 mx."+domain+".\nmx."+domain+". 60 A 127.0.0.99\n")
+		to := anna
+		to.Address = addr.MustParse("zoe@" + domain)
+		anna.write(t, to, "waiting")
+	}
+	status := ""
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(status, "seems to be blocked"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the status does not say that the port is blocked:\n%s", status)
+		}
+		out, talk, _ := c.command(t, "here.test", "status")
+		status = out + talk
+	}
+	for _, want := range []string{"here.test, running since", "accounts     1, with 0 messages", "3 messages wait to go to 3 domains", "DKIM keys e", "by the relay's own authority"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("there is no %q in\n%s", want, status)
+		}
+	}
+	if n := strings.Count(status, "\n"); n != 10 || strings.Contains(status, "anna") || strings.Contains(status, "zoe") {
+		t.Errorf("want ten lines and no names:\n%s", status)
+	}
+	offline, err := direct{c.relays["here.test"].service, "here.test"}.do(t.Context(), adminRequest{Op: opStatus})
+	if err != nil || !strings.Contains(offline.Text, "which does not run") {
+		t.Errorf("without a relay: %v\n%s", err, offline.Text)
+	}
+}
+
 // TestTwoRelays: people of two relays write to each other, over TLS that is checked,
 // and who writes to nobody hears of it.
 func TestTwoRelays(t *testing.T) {

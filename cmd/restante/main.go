@@ -4,9 +4,9 @@
 //	restante serve --config FILE     run a relay
 //	restante account new             make an account
 //	restante config check|show       read the configuration as the relay would
+//	restante status                  say how a relay is doing
 //	restante queue list              show the mail that waits to go to other relays
 //	restante dns                     print the records that the domain needs
-//	restante gateway init|run|…      encrypt for a mail client that can't
 //
 // Data goes to standard output, talk to standard error. The exit code is 0, 1
 // for a failure, or 2 for words that make no sense.
@@ -74,8 +74,7 @@ func rootCommand(e env) *cobra.Command {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e),
-		gatewayCommand(e))
+	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e), statusCommand(e))
 	return root
 }
 

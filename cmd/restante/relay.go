@@ -30,7 +30,6 @@ type relay struct {
 	log *slog.Logger
 	domain
 	tls   *listen.TLS
-	acme  *listen.ACME // nil unless a public authority certifies the relay
 	smtp  *mta.Server
 	imap  *imapd.Server
 	web   *web.Server
@@ -38,7 +37,9 @@ type relay struct {
 	admin net.Listener
 	queue *queue.Worker // nil if users can't write to other domains
 	dkim  *signer       // likewise
-	spent *token.Spent  // nil unless tokens are taken
+
+	started time.Time
+	spent   *token.Spent // nil unless tokens are taken
 }
 
 // relayOptions is what the demonstration does differently.
@@ -48,16 +49,13 @@ type relayOptions struct {
 
 	noFirstLogins bool // a login under a free name makes no account
 
-	now      func() time.Time // for certificates; nil is the clock
-	acmeTick <-chan time.Time // when to look whether one is due; nil is every hour
-
 	names []string // further names and addresses in the relay's own certificate
 }
 
 // openRelay opens the store and every port. When it returns, clients can connect;
 // they are answered once the relay runs.
 func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, o relayOptions) (_ *relay, err error) {
-	r := &relay{cfg: cfg, log: log, ports: map[string]*listen.Listener{}}
+	r := &relay{cfg: cfg, log: log, started: time.Now(), ports: map[string]*listen.Listener{}}
 	defer func() {
 		if err != nil {
 			r.close()
@@ -74,11 +72,8 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if r.domain, err = openDomain(ctx, cfg, log, getenv, firstLogin); err != nil {
 		return nil, err
 	}
-	if r.acme, err = r.openACME(o); err != nil {
-		return nil, err
-	}
 	r.tls, err = listen.OpenTLS(listen.TLSOptions{
-		ACME: r.acme, CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, Dir: r.tlsDir(),
+		CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, Dir: r.tlsDir(),
 		Names: append(localNames(cfg), o.names...), Log: log,
 	})
 	if err != nil {
@@ -177,7 +172,7 @@ type port struct {
 
 func (r *relay) allPorts() []port {
 	l := &r.cfg.Listen
-	ports := []port{
+	return []port{
 		{"smtps", l.SMTPS, r.tls.Config("smtp")},
 		{"submission", l.Submission, nil},
 		{"mx", l.MX, nil},
@@ -186,10 +181,6 @@ func (r *relay) allPorts() []port {
 		{"https", l.HTTPS, r.tls.Config("http/1.1")},
 		{"http", l.HTTP, nil},
 	}
-	if r.acme != nil {
-		ports = append(ports, port{acmePort, l.ACME, nil})
-	}
-	return ports
 }
 
 // listenAll opens the ports that have an address. A port that is taken or not
@@ -232,21 +223,17 @@ func (r *relay) run(ctx context.Context) error {
 	serve := map[string]func(context.Context, net.Listener) error{
 		"smtps": r.smtp.ServeSubmission, "submission": r.smtp.ServeSubmission, "mx": r.smtp.ServeMX,
 		"imaps": r.imap.Serve, "imap": r.imap.Serve, "https": r.web.Serve, "http": r.web.Serve,
-		acmePort: r.serveACME,
 	}
 	for name, ln := range r.ports {
 		group.Go(func() error { return serve[name](ctx, ln) })
 	}
 	if r.admin != nil {
-		group.Go(func() error { return serveAdmin(ctx, r.admin, direct{r.service, r.cfg.Domain}) })
+		group.Go(func() error { return serveAdmin(ctx, r.admin, running{direct{r.service, r.cfg.Domain}, r}) })
 	}
 	if r.queue != nil {
 		group.Go(func() error { return r.queue.Run(ctx) })
 	}
 	group.Go(func() error { return r.tls.Run(ctx) })
-	if r.acme != nil {
-		group.Go(func() error { return r.acme.Run(ctx) })
-	}
 	group.Go(func() error { return r.service.KeepTerms(ctx) })
 	group.Go(func() error { r.reloadOnSignal(ctx); return nil })
 	return group.Wait()
@@ -307,7 +294,7 @@ func (r *relay) ready() ready {
 	}
 	return ready{
 		SMTPS: at("smtps"), Submission: at("submission"), MX: at("mx"), IMAPS: at("imaps"), IMAP: at("imap"),
-		HTTPS: at("https"), HTTP: at("http"), ACME: at(acmePort),
+		HTTPS: at("https"), HTTP: at("http"),
 		Inbound: r.cfg.Policy.InboundAuth,
 		Domain:  r.cfg.Domain, CAFile: r.caFile(), PID: os.Getpid(),
 	}

@@ -73,6 +73,9 @@ type Queue struct {
 	// How long a message is tried before its sender gets it back.
 	MaxAge Duration `toml:"max_age"`
 
+	// How many messages may wait at most. More are refused for the moment.
+	Messages int `toml:"messages"`
+
 	// How many domains get mail at a time, and by how many connections each.
 	Destinations   int `toml:"destinations"`
 	PerDestination int `toml:"connections_per_destination"`
@@ -81,7 +84,7 @@ type Queue struct {
 // defaultQueue is the queue of an empty file.
 func defaultQueue() Queue {
 	return Queue{
-		Enabled: true, TLS: "verified", Port: 25, MaxAge: Duration(48 * time.Hour),
+		Enabled: true, TLS: "verified", Port: 25, MaxAge: Duration(48 * time.Hour), Messages: 200000,
 		Destinations: 64, PerDestination: 4,
 	}
 }
@@ -101,6 +104,7 @@ func (c *Config) checkQueue(k *checker) {
 	k.absolute("queue.dkim_dir", q.DKIMDir)
 	between(k, "queue.port", q.Port, 1, 65535)
 	between(k, "queue.max_age", q.MaxAge, Duration(time.Hour), Duration(30*24*time.Hour))
+	between(k, "queue.messages", q.Messages, 1, 100000000)
 	between(k, "queue.destinations", q.Destinations, 1, 10000)
 	between(k, "queue.connections_per_destination", q.PerDestination, 1, 100)
 	c.checkRelayHost(k)

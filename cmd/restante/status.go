@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/restante/restante/internal/config"
+)
+
+const opStatus adminOp = "status"
+
+func statusCommand(e env) *cobra.Command {
+	var configFile string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say how the relay is doing, in ten lines",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			open := opener(func(ctx context.Context) (accounts, func(), error) { return openAccounts(ctx, configFile, e) })
+			return printText(cmd.Context(), e, open, adminRequest{Op: opStatus})
+		},
+	}
+	cmd.Flags().StringVar(&configFile, "config", defaultConfigFile, "configuration `FILE` of the relay")
+	return cmd
+}
+
+// status says how the relay is doing. What only a relay that runs can know is said
+// of r, which is nil if none does.
+func (d direct) status(ctx context.Context, r *relay) (adminReply, error) {
+	census, err := d.service.Census(ctx)
+	if err != nil {
+		return adminReply{}, err
+	}
+	waiting, err := d.service.Outbox().Waiting(ctx)
+	if err != nil {
+		return adminReply{}, err
+	}
+	rows := [][2]string{
+		{"relay", d.domain + ", " + runsSince(r)},
+		{"program", programVersion()},
+		{"accounts", fmt.Sprintf("%d, with %d messages of %s", census.Accounts, census.Messages, sizeString(census.Bytes))},
+		{"queue", fmt.Sprintf("%d messages wait to go to %d domains", waiting.Jobs, waiting.Destinations)},
+	}
+	if r != nil {
+		rows = append(rows, r.statusRows(time.Now())...)
+	}
+	var text strings.Builder
+	printTable(&text, rows)
+	return adminReply{Text: text.String()}, nil
+}
+
+func runsSince(r *relay) string {
+	if r == nil {
+		return "which does not run"
+	}
+	return "running since " + r.started.UTC().Format("2 January 2006, 15:04 UTC")
+}
+
+// programVersion is what `go build` put into the program.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "restante"
+	}
+	return "restante " + info.Main.Version + ", " + info.GoVersion
+}
+
+func (r *relay) statusRows(now time.Time) [][2]string {
+	kind, _, _ := r.cfg.StoreTarget() // the configuration was checked
+	return [][2]string{
+		{"outgoing", r.outgoing(now)},
+		{"signing", r.signing()},
+		{"store", string(kind) + ", new accounts: " + r.cfg.Signup.Policy},
+		{"connections", r.connections()},
+		{"certificate", r.certificate()},
+		{"inbound", "authentication by " + r.cfg.Policy.InboundAuth + ", MTA-STS " + stsMode(r.cfg)},
+	}
+}
+
+// outgoing says whether other servers can be reached.
+func (r *relay) outgoing(now time.Time) string {
+	if r.queue == nil {
+		return "off (queue.enabled)"
+	}
+	switch h := r.queue.Health(); {
+	case h.Blocked:
+		return fmt.Sprintf("port %d seems to be blocked: none of %d domains answers; ask your provider, or set queue.relay_host", r.cfg.Queue.Port, h.Silent)
+	case h.Reached.IsZero() && h.Silent > 0:
+		return fmt.Sprintf("%d domains do not answer, and no other was tried", h.Silent)
+	case h.Reached.IsZero():
+		return "nothing was sent yet"
+	default:
+		return fmt.Sprintf("works: another server answered %s ago, %d domains do not answer", now.Sub(h.Reached).Round(time.Second), h.Silent)
+	}
+}
+
+func (r *relay) signing() string {
+	if r.dkim == nil {
+		return "off"
+	}
+	return "DKIM keys " + strings.Join(r.dkim.keys.Load().Selectors(), " and ")
+}
+
+// connections lists the open connections of each port.
+func (r *relay) connections() string {
+	var parts []string
+	for _, p := range r.allPorts() {
+		if ln := r.ports[p.name]; ln != nil {
+			parts = append(parts, fmt.Sprintf("%s %d", p.name, ln.Connections()))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (r *relay) certificate() string {
+	text := "good until " + r.tls.Until().UTC().Format("2 January 2006")
+	if r.tls.CA() != nil {
+		text += ", by the relay's own authority"
+	}
+	return text
+}
+
+func stsMode(cfg *config.Config) string {
+	if p := stsPolicy(cfg); p != nil {
+		return p.Mode
+	}
+	return "none"
+}
+
+// running does the operations on a relay that runs.
+type running struct {
+	direct
+	relay *relay
+}
+
+func (x running) do(ctx context.Context, r adminRequest) (adminReply, error) {
+	if r.Op == opStatus {
+		return x.status(ctx, x.relay)
+	}
+	return x.direct.do(ctx, r)
+}
+
+var _ accounts = running{}
