@@ -98,6 +98,9 @@ func (s *session) run(f func() error, tables ...[]outcome) (r reply, ok bool) {
 	r = replyTo(err, tables...)
 	if r != replyInternal {
 		s.log.Debug("refused", "code", r.code, "error", err)
+		if s.policy.role == exchange && r.code >= 500 {
+			s.server.tempo.refused(s.server.serving, string(s.wire.peer))
+		}
 		return r, false
 	}
 	id := newID()

@@ -58,7 +58,7 @@ func (s *session) originSurvey() func([]byte, io.Reader) (io.Reader, error) {
 		return nil
 	}
 	check := &originCheck{
-		origin: s.server.origin, dns: s.server.dns, client: s.wire.client(), hello: s.tx.hello, sender: s.tx.from,
+		origin: s.server.origin, dns: s.server.dns, tempo: s.server.tempo, client: s.wire.client(), hello: s.tx.hello, sender: s.tx.from,
 	}
 	return func(block []byte, body io.Reader) (io.Reader, error) {
 		if err := check.begin(block, s.server.now()); err != nil {
@@ -72,7 +72,7 @@ func (s *session) receive(r io.Reader, limit int64) (*mailbox.Spooled, error) {
 	lines := &lineReader{r: r, maxLine: s.server.limits.MaxLine, maxSize: limit}
 	message := &headerReader{r: lines, rewrite: s.rewriter().rewrite, survey: s.originSurvey()}
 	return s.server.service.Receive(s.ctx, message, mailbox.ReceiveOptions{
-		Gate:       s.server.gate,
+		Gate:       s.gate(),
 		NullSender: s.policy.role == exchange && s.tx.from.IsZero(),
 	})
 }

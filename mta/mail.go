@@ -33,6 +33,11 @@ func (s *session) mail(path string, o *smtp.MailOptions) error {
 	if err := s.policy.sender(from); err != nil {
 		return err
 	}
+	if s.policy.role == exchange {
+		if err := s.server.tempo.fromNetwork(string(s.wire.peer)); err != nil {
+			return err
+		}
+	}
 	if o.RequireTLS && !s.wire.isSecure() {
 		return errTLSFirst // RFC 8689, 3: only over TLS
 	}

@@ -68,6 +68,11 @@ type Options struct {
 	// Gate judges each message after its header was rewritten; nil accepts all.
 	Gate mailbox.Gate
 
+	// Operator is the account that gets mail to postmaster and abuse; without one
+	// such mail is refused. OperatorClear lets it come in clear from other servers.
+	Operator      addr.Address
+	OperatorClear bool
+
 	// Remote takes mail from our users for other domains as well. It is put into
 	// the queue, on which somebody must work (package mta/queue).
 	Remote bool
@@ -88,6 +93,10 @@ type Options struct {
 	// throttling of logins. nil is one network without a limit.
 	Peer func(net.Conn) mailbox.Peer
 
+	// Wait holds back replies to clients that are refused too often; nil waits for
+	// that time or until ctx ends.
+	Wait func(ctx context.Context, d time.Duration) error
+
 	Limits Limits           // each zero field is its default
 	Log    *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for Date fields; nil is time.Now
@@ -101,6 +110,8 @@ type Limits struct {
 	AuthAttempts  int   // failed logins of a connection, the last of which ends it; 3
 	MaxErrors     int   // permanent errors since the last message kept; 20, one more ends the connection
 	MaxCommands   int   // in a minute, without a message kept; 1000, one more ends the connection
+	PerNetwork    int   // messages in a minute that other servers bring from one network; 3000
+	PerDomain     int   // likewise in the name of one organization; 6000
 
 	HandshakeTimeout time.Duration // for TLS; 10 s
 	LoginTimeout     time.Duration // from connection to AUTH, at submission; 2 min
@@ -117,6 +128,8 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.AuthAttempts, 3)
 	orDefault(&l.MaxErrors, 20)
 	orDefault(&l.MaxCommands, 1000)
+	orDefault(&l.PerNetwork, 3000)
+	orDefault(&l.PerDomain, 6000)
 	orDefault(&l.HandshakeTimeout, 10*time.Second)
 	orDefault(&l.LoginTimeout, 2*time.Minute)
 	orDefault(&l.IdleTimeout, 5*time.Minute)
@@ -136,6 +149,7 @@ func orDefault[T int | int64 | time.Duration](v *T, d T) {
 type Server struct {
 	o       Options
 	domains []string
+	tempo   *tempo
 }
 
 // New returns a Server. The error names the option at fault.
@@ -164,6 +178,10 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		s.o.Now = time.Now
 	}
+	if o.Wait == nil {
+		s.o.Wait = sleep
+	}
+	s.tempo = newTempo(s.o.Limits, s.o.Now, s.o.Wait)
 	if o.Peer == nil {
 		s.o.Peer = noPeer
 	}

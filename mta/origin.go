@@ -63,6 +63,7 @@ func (o Origin) admit(e evidence) error {
 type originCheck struct {
 	origin Origin
 	dns    Resolver
+	tempo  *tempo
 	author string // the domain of From
 	dkim   *dkimCheck
 
@@ -77,6 +78,9 @@ type originCheck struct {
 func (c *originCheck) begin(header []byte, now time.Time) error {
 	author, err := authorDomain(header)
 	if err != nil {
+		return err
+	}
+	if err := c.tempo.mayBring(author); err != nil {
 		return err
 	}
 	c.author = author
@@ -113,7 +117,11 @@ func authorDomain(header []byte) (string, error) {
 func (c *originCheck) verdict(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, originTime)
 	defer cancel()
-	return c.origin.admit(c.evidence(ctx))
+	if err := c.origin.admit(c.evidence(ctx)); err != nil {
+		return err
+	}
+	c.tempo.brought(c.author)
+	return nil
 }
 
 // evidence asks DNS for as little as it can: whoever sees the questions learns who

@@ -54,7 +54,11 @@ type policy struct {
 	role    role
 	domains []string // ours, as addr.Address.Domain spells them
 	remote  bool     // our users may write to other domains
-	own     []addr.Address
+
+	operator addr.Address // who gets mail to postmaster and abuse; zero is nobody
+	clear    bool         // such mail may come in clear from other servers
+
+	own []addr.Address
 }
 
 // local reports whether the address is at one of our domains.

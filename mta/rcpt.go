@@ -10,7 +10,10 @@ import (
 	"github.com/restante/restante/mailbox"
 )
 
-var errRecipientPath = errors.New("mta: recipient is not an address")
+var (
+	errRecipientPath = errors.New("mta: recipient is not an address")
+	errApart         = errors.New("mta: the operator and others in one transaction")
+)
 
 // rcpt takes one recipient (RFC 5321, 4.1.1.3). Everything that can be known
 // before the message comes is decided here: whether the mailbox exists and has
@@ -26,6 +29,13 @@ func (s *session) rcpt(path string, o *smtp.RcptOptions) error {
 	if err := s.policy.recipient(to); err != nil {
 		return err
 	}
+	clear := s.policy.mayBeClear(to)
+	if s.tx.recipients() > 0 && clear != s.tx.clear {
+		return errApart
+	}
+	if s.policy.forOperator(to) {
+		to = s.policy.operator
+	}
 	if s.tx.has(to) {
 		return nil
 	}
@@ -40,7 +50,7 @@ func (s *session) rcpt(path string, o *smtp.RcptOptions) error {
 	if err != nil {
 		return err
 	}
-	s.tx.to = append(s.tx.to, r)
+	s.tx.to, s.tx.clear = append(s.tx.to, r), clear
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"time"
@@ -33,6 +34,7 @@ func (w *wire) receive(b []byte) (int, error) {
 	}
 	n, err := w.conn.Read(b)
 	w.count(n, idle)
+	w.lines += bytes.Count(b[:n], crlf[1:])
 	switch {
 	case w.dotCR.in(b[:n]):
 		return 0, w.end(errBareCR)

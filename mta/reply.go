@@ -31,6 +31,9 @@ var (
 	replyKept = reply{250, smtp.EnhancedCode{2, 0, 0}, "Ok: kept"}
 	replyBye  = reply{421, smtp.EnhancedCode{4, 3, 2}, "The relay is shutting down, try again in a minute"}
 
+	replySender    = reply{250, smtp.EnhancedCode{2, 1, 0}, "Sender ok"}
+	replyRecipient = reply{250, smtp.EnhancedCode{2, 1, 5}, "Recipient ok"}
+
 	// replyInternal is for what was not foreseen.
 	replyInternal = reply{451, smtp.EnhancedCode{4, 3, 0}, "Internal error, try again later"}
 )
@@ -104,6 +107,8 @@ var outcomes = []outcome{
 	{errRelay, reply{550, smtp.EnhancedCode{5, 7, 1}, "Relaying denied: this is not a mail server of the recipient's domain"}},
 	{errNoRoute, reply{550, smtp.EnhancedCode{5, 4, 4}, "This relay delivers to its own domains only; the recipient's domain is not one of them"}},
 	{errBudget, reply{452, smtp.EnhancedCode{4, 5, 3}, "Too many recipients for a message of this size; send it to the others separately"}},
+	{errApart, reply{452, smtp.EnhancedCode{4, 5, 3}, "Mail for the operator comes apart from that for others; send it to them separately"}},
+	{errTooMany, reply{451, smtp.EnhancedCode{4, 7, 1}, "Too many messages in a minute, try again later"}},
 	{errTooLargeFor, reply{552, smtp.EnhancedCode{5, 3, 4}, "The message is too large for so many recipients; send it to fewer at a time"}},
 
 	// The message.

@@ -72,9 +72,9 @@ func (w *wire) reword(r reply) reply {
 	case r.code == 250 && strings.HasPrefix(r.text, echoHello):
 		return w.hello(strings.Contains(r.text, "\n"))
 	case r.code == 250 && strings.HasPrefix(r.text, echoMail):
-		return reply{250, smtp.EnhancedCode{2, 1, 0}, "Sender ok"}
+		return replySender
 	case r.code == 250 && strings.HasPrefix(r.text, echoRcpt):
-		return reply{250, smtp.EnhancedCode{2, 1, 5}, "Recipient ok"}
+		return replyRecipient
 	case r.code == 500 && strings.HasPrefix(r.text, echoUnknown):
 		return reply{500, smtp.EnhancedCode{5, 5, 2}, "Command not recognized"}
 	}

@@ -109,6 +109,7 @@ func (w *wire) endPhase(r reply) bool {
 func (w *wire) tell(r reply) {
 	now := time.Now()
 	w.replied, w.mark, w.progress, w.since = now, now, 0, 0
+	w.noteRecipient(r)
 	w.say(r)
 	w.judge(r)
 }
@@ -145,6 +146,11 @@ func (c *window) add(now time.Time) {
 		c.start, c.count = now, 0
 	}
 	c.count++
+}
+
+// full reports whether there was as much as the limit says.
+func (c *window) full(now time.Time, limit int) bool {
+	return now.Sub(c.start) <= time.Minute && c.count >= limit
 }
 
 // say queues a reply, or sends what is queued when that is much.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -33,6 +34,9 @@ type endpoint struct {
 	network  func(net.Conn) mailbox.Peer
 	origin   Origin
 	dns      Resolver
+	operator addr.Address
+	clear    bool
+	tempo    *tempo
 	clientIP func(net.Conn) (netip.Addr, bool)
 	limits   Limits
 	sign     func(domain string, message io.Reader) ([]byte, error)
@@ -41,6 +45,8 @@ type endpoint struct {
 
 	ctx    context.Context // of all sessions; ends when they must
 	cancel context.CancelFunc
+
+	serving context.Context // ends when the server is to stop
 
 	mu     sync.Mutex
 	wires  map[*wire]struct{}
@@ -68,11 +74,13 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, r role) error {
 func (s *Server) endpoint(ctx context.Context, ln net.Listener, r role) *endpoint {
 	e := &endpoint{
 		Listener: ln, role: r, remote: s.o.Remote && r == submission, sign: s.o.Sign, service: s.o.Service, domains: s.domains, hostname: s.o.Hostname, tls: s.o.TLS,
-		gate: s.o.Gate, network: s.o.Peer, origin: s.o.Origin, dns: s.o.Resolver, clientIP: s.o.ClientIP, limits: s.o.Limits, log: s.o.Log, now: s.o.Now,
+		gate: s.o.Gate, network: s.o.Peer, origin: s.o.Origin, dns: s.o.Resolver, operator: s.o.Operator, clear: s.o.OperatorClear, tempo: s.tempo,
+		clientIP: s.o.ClientIP, limits: s.o.Limits, log: s.o.Log, now: s.o.Now,
 		wires: map[*wire]struct{}{}, closed: make(chan struct{}, 1),
 	}
 	// Messages under way outlive ctx by Limits.StopTimeout.
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	e.serving = ctx
 	return e
 }
 

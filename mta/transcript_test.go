@@ -7,12 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/transcript"
+	"github.com/restante/restante/mailbox"
 )
 
 // TestTranscripts plays the dialogues in testdata. A connection goes to the
 // listener that its name begins with, or else to that of the setting "listener".
-// Settings change options: "gate", "remote", and limits by name.
+// Settings change options: "gate", "remote", the account
+// of the "operator" and whether it takes "clear" mail, the "network" of all clients,
+// and limits by name.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	transcript.Run(t, "testdata/*.txtar", func(t *testing.T, s *transcript.Script) transcript.Server {
@@ -46,15 +50,21 @@ func settings(t *testing.T, s *transcript.Script, o *Options) {
 	if s.Has("no-tls") {
 		o.TLS = nil
 	}
+	if s.Has("operator") {
+		o.Operator = addr.MustParse(s.Setting("operator") + "@here.example")
+	}
+	o.OperatorClear = s.Has("clear")
+	o.Peer = func(net.Conn) mailbox.Peer { return mailbox.Peer(s.Setting("network")) }
 	numbers := map[string]func(int){
-		"message":    func(n int) { o.Limits.MaxMessage = int64(n) },
-		"recipients": func(n int) { o.Limits.MaxRecipients = n },
-		"errors":     func(n int) { o.Limits.MaxErrors = n },
-		"commands":   func(n int) { o.Limits.MaxCommands = n },
-		"login":      func(n int) { o.Limits.LoginTimeout = time.Duration(n) * time.Millisecond },
-		"progress":   func(n int) { o.Limits.ProgressTimeout = time.Duration(n) * time.Millisecond },
-		"stop":       func(n int) { o.Limits.StopTimeout = time.Duration(n) * time.Millisecond },
-		"handshake":  func(n int) { o.Limits.HandshakeTimeout = time.Duration(n) * time.Millisecond },
+		"per-network": func(n int) { o.Limits.PerNetwork = n },
+		"message":     func(n int) { o.Limits.MaxMessage = int64(n) },
+		"recipients":  func(n int) { o.Limits.MaxRecipients = n },
+		"errors":      func(n int) { o.Limits.MaxErrors = n },
+		"commands":    func(n int) { o.Limits.MaxCommands = n },
+		"login":       func(n int) { o.Limits.LoginTimeout = time.Duration(n) * time.Millisecond },
+		"progress":    func(n int) { o.Limits.ProgressTimeout = time.Duration(n) * time.Millisecond },
+		"stop":        func(n int) { o.Limits.StopTimeout = time.Duration(n) * time.Millisecond },
+		"handshake":   func(n int) { o.Limits.HandshakeTimeout = time.Duration(n) * time.Millisecond },
 	}
 	for name, set := range numbers {
 		if !s.Has(name) {

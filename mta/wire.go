@@ -73,9 +73,13 @@ type wire struct {
 	chunked  bool      // between two chunks of a message
 	midLine  bool      // the last byte was not the end of a line
 	dotCR    dotCR
-	errors   int    // since the last message that was kept
-	lately   window // commands since then
-	tally    tally
+	lines    int // since the last reply
+
+	beforeRecipient bool // the next bytes are a command, which may be RCPT
+
+	errors int    // since the last message that was kept
+	lately window // commands since then
+	tally  tally
 
 	mu       sync.Mutex // guards what follows
 	conn     net.Conn
@@ -138,7 +142,15 @@ func (w *wire) next(b []byte) (int, error) {
 		w.early = w.early[n:]
 		return n, nil
 	}
-	return w.receive(b)
+	n, err := w.receive(b)
+	if n > 0 && w.beforeRecipient {
+		w.beforeRecipient = false
+		if line, ok := withDomain(b[:n], w.server.domains[0]); ok {
+			w.early = line
+			return w.next(b)
+		}
+	}
+	return n, err
 }
 
 // beginMessage says that the session reads the message. With BDAT it is called
