@@ -1,7 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/listen"
+	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mta"
 )
 
@@ -15,6 +21,29 @@ func (r *relay) takeIn(o *mta.Options) error {
 	if err != nil {
 		return err
 	}
-	o.Origin, o.Resolver, o.ClientIP = origins[r.cfg.Policy.InboundAuth], resolver, listen.ClientIP
+	p := &r.cfg.Policy
+	o.Origin, o.Resolver, o.ClientIP = origins[p.InboundAuth], resolver, listen.ClientIP
+	if p.Operator == "" {
+		return nil
+	}
+	o.OperatorClear = p.OperatorCleartext
+	o.Operator, err = addr.Parse(p.Operator)
+	if err != nil {
+		return fmt.Errorf("policy.operator: %w", err)
+	}
 	return nil
+}
+
+// missOperator says so in the log when nobody reads what comes for postmaster.
+func (r *relay) missOperator(ctx context.Context) {
+	if r.ports["mx"] == nil {
+		return
+	}
+	if r.cfg.Policy.Operator == "" {
+		r.log.Warn("mail for postmaster and abuse is refused: name an account for it with policy.operator")
+		return
+	}
+	if _, err := r.service.FindAccount(ctx, r.cfg.Policy.Operator); errors.Is(err, mailbox.ErrNoAccount) {
+		r.log.Warn("mail for postmaster and abuse is refused: make the account that policy.operator names, with restante account new")
+	}
 }

@@ -143,11 +143,13 @@ const beyondReach = 1 << 30
 func smtpLimits(l *config.Limits, o relayOptions) mta.Limits {
 	m := mta.Limits{
 		MaxMessage: int64(l.MessageSize), MaxRecipients: l.Recipients, MaxLine: int(l.SMTPLineLength),
+		PerNetwork: l.MailsPerNetwork, PerDomain: l.MailsPerDomain,
 		AuthAttempts: l.AuthAttempts, MaxCommands: 60 * l.CommandRate, HandshakeTimeout: time.Duration(l.HandshakeTimeout),
 		IdleTimeout: time.Duration(l.SMTPIdleTimeout), ProgressTimeout: time.Duration(l.ProgressTimeout), StopTimeout: time.Duration(l.StopTimeout),
 	}
 	if o.unlimited {
 		m.MaxCommands, m.MaxErrors = beyondReach, beyondReach
+		m.PerNetwork, m.PerDomain = beyondReach, beyondReach
 	}
 	return m
 }

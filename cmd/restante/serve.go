@@ -51,6 +51,7 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 	if ca := r.caFile(); ca != "" {
 		log.Info("no certificate is configured: the relay's own authority issues one; clients must trust it", "ca_file", ca)
 	}
+	r.missOperator(ctx)
 	if readyFile != "" {
 		if err := say.write(readyFile); err != nil {
 			return err

@@ -32,6 +32,7 @@ func (c *Config) faults() []Fault {
 	c.checkQueue(k)
 	k.word("policy.encryption", c.Policy.Encryption, "required")
 	c.checkInboundAuth(k)
+	c.checkOperator(k)
 	k.word("signup.policy", c.Signup.Policy, "open", "token", "closed")
 	k.word("policy.append", c.Policy.Append, "encrypted", "any")
 	k.word("policy.mta_sts", c.Policy.MTASTS, "enforce", "testing", "none")
@@ -44,6 +45,16 @@ func (c *Config) checkInboundAuth(k *checker) {
 	k.word("policy.inbound_auth", c.Policy.InboundAuth, "dkim", "dmarc", "off")
 	if c.Policy.InboundAuth == "off" && c.Listen.MX.Address != "" && !isLoopback(c.Listen.MX.Address) {
 		k.fault("policy.inbound_auth", `anybody could write in anybody's name; write "dkim" or "dmarc", or put listen.mx on 127.0.0.1`)
+	}
+}
+
+func (c *Config) checkOperator(k *checker) {
+	local, domain, _ := strings.Cut(c.Policy.Operator, "@")
+	if c.Policy.Operator != "" && (local == "" || domain != c.Domain) {
+		k.fault("policy.operator", "this is no address of this relay; write one that ends in @%s", c.Domain)
+	}
+	if c.Policy.Operator == "" && c.Policy.OperatorCleartext {
+		k.fault("policy.operator_cleartext", "this has no effect without operator; write that too, or leave this out")
 	}
 }
 
@@ -267,6 +278,8 @@ func (c *Config) checkLimits(k *checker) {
 	between(k, "limits.command_rate", l.CommandRate, 1, 1000000)
 	between(k, "limits.connections", l.Connections, 1, 10000000)
 	between(k, "limits.connections_per_network", l.ConnectionsPerNetwork, 1, 10000000)
+	between(k, "limits.mails_per_network", l.MailsPerNetwork, 1, 1000000000)
+	between(k, "limits.mails_per_domain", l.MailsPerDomain, 1, 1000000000)
 	between(k, "limits.connections_per_account", l.ConnectionsPerAccount, 1, 10000)
 	between(k, "limits.auth_attempts", l.AuthAttempts, 1, 100)
 	between(k, "limits.handshake_timeout", l.HandshakeTimeout, second, hour)

@@ -176,6 +176,11 @@ type Limits struct {
 	// addresses, or from one /48 of IPv6.
 	ConnectionsPerNetwork int `toml:"connections_per_network"`
 
+	// The most messages a minute that other relays can bring: from one network, as
+	// above, and in the name of one domain with all below it.
+	MailsPerNetwork int `toml:"mails_per_network"`
+	MailsPerDomain  int `toml:"mails_per_domain"`
+
 	// The most open IMAP connections of one account, over all its devices.
 	ConnectionsPerAccount int `toml:"connections_per_account"`
 
@@ -212,6 +217,15 @@ type Policy struct {
 	// resolver where the mail comes from. "off": nothing, which is possible while
 	// listen.mx is on a loopback address, for tests.
 	InboundAuth string `toml:"inbound_auth"`
+
+	// The account that gets mail for postmaster and abuse, such as
+	// "anna@example.org". Other servers expect somebody there. Empty refuses such
+	// mail.
+	Operator string `toml:"operator"`
+
+	// Whether mail for postmaster and abuse may come from other relays in clear.
+	// Nobody else can get such mail.
+	OperatorCleartext bool `toml:"operator_cleartext"`
 
 	// What clients may put into their mailboxes by IMAP APPEND. "encrypted" is
 	// the rule of encryption; "any" lets them keep plain drafts and old mail,

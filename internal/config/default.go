@@ -30,6 +30,8 @@ func Default() *Config {
 			CommandRate:           100,
 			Connections:           20000,
 			ConnectionsPerNetwork: 200,
+			MailsPerNetwork:       3000,
+			MailsPerDomain:        6000,
 			ConnectionsPerAccount: 50,
 			AuthAttempts:          5,
 			HandshakeTimeout:      Duration(10 * time.Second),
