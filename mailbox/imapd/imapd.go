@@ -52,6 +52,9 @@ type Options struct {
 	// connection is counted by network.
 	Peer func(net.Conn) mailbox.Peer
 
+	// Index narrows searches for texts; nil has them open every message.
+	Index Index
+
 	Limits Limits
 	Log    *slog.Logger // nil discards
 }

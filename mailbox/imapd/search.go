@@ -115,17 +115,21 @@ func (c *conn) find(p *program) ([]hit, error) {
 	if len(open) == 0 {
 		return hits, nil
 	}
+	known, open := c.askIndex(p, open)
 	more, err := c.findOpen(p, open)
 	if err != nil {
 		return nil, err
 	}
-	hits = append(hits, more...)
+	hits = slices.Concat(hits, known, more)
 	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.number, b.number) })
 	return hits, nil
 }
 
 // findOpen judges the messages of a set by what is in them.
 func (c *conn) findOpen(p *program, set []mailbox.UIDRange) ([]hit, error) {
+	if len(set) == 0 {
+		return nil, nil
+	}
 	var hits []hit
 	fetch := c.session.Fetch
 	if len(p.needles) > 0 {

@@ -117,7 +117,10 @@ func (c *compiler) text(k *wire.SearchKey) condition {
 	folded := foldString(k.Text)
 	switch k.Op {
 	case wire.SearchHeader:
-		return headerCondition(k.Field, folded)
+		if in, ok := envelopePlaces[k.Field]; ok {
+			return withText(headerCondition(k.Field, folded), folded, in, true)
+		}
+		return withText(headerCondition(k.Field, folded), folded, InHeader, false)
 	case wire.SearchBody, wire.SearchText:
 		return c.needle(needle{folded, k.Op == wire.SearchText})
 	}
@@ -134,10 +137,14 @@ func (c *compiler) needle(n needle) condition {
 	i := len(c.needles)
 	c.needles = append(c.needles, n)
 	p := &c.program
-	return test{stageText, func(m *candidate) (bool, error) {
+	in := InBody
+	if n.headers {
+		in |= InHeader
+	}
+	return withText(test{stageText, func(m *candidate) (bool, error) {
 		err := p.scan(m)
 		return err == nil && m.texts[i], err
-	}}
+	}}, n.folded, in, true)
 }
 
 // numbers makes a condition of a set of sequence numbers. Other than in FETCH,

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -104,7 +105,7 @@ func (p *program) scan(m *candidate) error {
 	return nil
 }
 
-func (m *candidate) scanBody(s *textScan) error {
+func (m *opened) scanBody(s textSink) error {
 	root, err := m.structure()
 	if err != nil {
 		return err
@@ -130,7 +131,7 @@ func (m *candidate) scanHeader(s *textScan) error {
 	return nil
 }
 
-func scanFields(s *textScan, block []byte, header bool) {
+func scanFields(s textSink, block []byte, header bool) {
 	for f := range mime.Fields(block) {
 		s.look([]byte(f.Name+": "+decodeHeader(f.Value())), header, true)
 	}
@@ -140,7 +141,7 @@ func scanFields(s *textScan, block []byte, header bool) {
 // over, as RFC 9051, 6.4.4 lets a server do. The header of an embedded message
 // belongs to the body of the message around it, the MIME header of a part to its
 // header.
-func scanPart(s *textScan, body content, p *mime.Part) error {
+func scanPart(s textSink, body content, p *mime.Part) error {
 	switch {
 	case s.done():
 		return nil
@@ -151,13 +152,23 @@ func scanPart(s *textScan, body content, p *mime.Part) error {
 	case p.Type != "text" && p.Type != "message":
 		return nil
 	}
+	if err := scanText(s, body, p, asWritten); err != nil || !p.Is("text/html") {
+		return err
+	}
+	return scanText(s, body, p, newVisible)
+}
+
+// scanText looks in the text of a part, which as makes of its decoded content.
+func scanText(s textSink, body content, p *mime.Part, as func(io.Reader) io.Reader) error {
 	raw := body.Section(p.BodyStart, p.Size())
 	defer raw.Close()
 	charset, _ := p.Params.Get("charset")
-	return s.read(toUTF8(charset, decode(p.Encoding, raw)))
+	return readText(s, as(toUTF8(charset, decode(p.Encoding, raw))))
 }
 
-func scanEmbedded(s *textScan, body content, root *mime.Part) error {
+func asWritten(r io.Reader) io.Reader { return r }
+
+func scanEmbedded(s textSink, body content, root *mime.Part) error {
 	block, err := readHeader(body, headerOf(root))
 	if err != nil {
 		return err
@@ -166,7 +177,7 @@ func scanEmbedded(s *textScan, body content, root *mime.Part) error {
 	return scanPart(s, body, root)
 }
 
-func scanParts(s *textScan, body content, parts []*mime.Part) error {
+func scanParts(s textSink, body content, parts []*mime.Part) error {
 	for _, p := range parts {
 		block, err := readHeader(body, headerOf(p))
 		if err != nil {

@@ -14,6 +14,7 @@ type stage int
 
 const (
 	stageTable  stage = iota // number, UID, flags, mod-sequence
+	stageIndex               // what the index knows of texts
 	stageInfo                // the sealed envelope data: size, dates, addresses
 	stageHeader              // the header block, for which the body is opened
 	stageText                // all of the text

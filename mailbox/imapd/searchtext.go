@@ -123,11 +123,21 @@ func (s *textScan) look(text []byte, header, final bool) {
 	}
 }
 
-// read takes in all of r, or as much as it takes to find everything.
-func (s *textScan) read(r io.Reader) error {
+func (s *textScan) room() []byte { return s.buf[:] }
+
+// textSink takes in the texts of a message: a textScan, or what an index is made of.
+type textSink interface {
+	look(text []byte, header, final bool) // as textScan has it
+	done() bool                           // no more texts are wanted
+	room() []byte                         // to read texts into
+}
+
+// readText takes in all of r, or as much as is wanted.
+func readText(s textSink, r io.Reader) error {
+	buf := s.room()
 	for !s.done() {
-		n, err := r.Read(s.buf[:])
-		s.look(s.buf[:n], false, err == io.EOF)
+		n, err := r.Read(buf)
+		s.look(buf[:n], false, err == io.EOF)
 		if err == io.EOF {
 			return nil
 		}

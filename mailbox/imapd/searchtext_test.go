@@ -51,7 +51,7 @@ func TestTextScan(t *testing.T) {
 	s := scanFor([]needle{body("subject"), text("subject"), text("facts"), body("lo wo"), body("missing"), body("ärger")})
 	s.look([]byte("Subject: fa"), true, true)
 	s.look([]byte("cts"), true, true)
-	if err := s.read(iotest.OneByteReader(strings.NewReader("Hello World ÄRGER"))); err != nil {
+	if err := readText(s, iotest.OneByteReader(strings.NewReader("Hello World ÄRGER"))); err != nil {
 		t.Fatal(err)
 	}
 	want := []bool{false, true, false, true, false, true}
@@ -69,7 +69,7 @@ func TestTextScan(t *testing.T) {
 func TestTextScanStops(t *testing.T) {
 	t.Parallel()
 	s := scanFor([]needle{{foldString("abc"), false}})
-	if err := s.read(io.MultiReader(strings.NewReader("xabcx"), iotest.ErrReader(io.ErrClosedPipe))); err != nil || !s.done() {
+	if err := readText(s, io.MultiReader(strings.NewReader("xabcx"), iotest.ErrReader(io.ErrClosedPipe))); err != nil || !s.done() {
 		t.Errorf("%v, done: %v", err, s.done())
 	}
 }
