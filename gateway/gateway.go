@@ -21,6 +21,9 @@
 // for the client to read by IMAP (incoming.go, verdict.go, render.go). Flags, moves,
 // deletions and what the client stores travel both ways (sync.go has the rules).
 //
+// Search: package index keeps grams and texts of the local mail, sealed, so that the
+// client's SEARCH opens few messages (searcher.go).
+//
 // Keys: what is known of other people's keys, and which of them is trusted, are
 // values and pure functions (peer.go, learn.go).
 //
@@ -41,6 +44,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/restante/restante/gateway/index"
 	"github.com/restante/restante/gateway/vault"
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
@@ -70,6 +74,7 @@ type Gateway struct {
 	box      *outbox
 	sender   *sender
 	watcher  *watcher
+	searcher *searcher
 	own      atomic.Pointer[Identity]
 }
 
@@ -97,6 +102,11 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
+	ix, err := index.Open(o.Vault)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open gateway: %w", err), g.local.Close())
+	}
+	g.searcher = newSearcher(ix, g.local.Session, o.Log)
 	g.sender = g.newSender()
 	g.watcher = g.newWatcher()
 	return g, nil
@@ -195,16 +205,19 @@ func (g *Gateway) ServeIMAP(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	// There is no gate: what the client stores is encrypted before it goes up.
-	return imapd.New(imapd.Options{Service: g.local.Service, InsecureAuth: true, Log: g.o.Log}).Serve(ctx, ln)
+	return imapd.New(imapd.Options{
+		Service: g.local.Service, InsecureAuth: true, Index: g.searcher.index, Log: g.o.Log,
+	}).Serve(ctx, ln)
 }
 
 // Run does what goes on by itself, until ctx ends; then it returns nil. It sends what
-// is in the outbox, and keeps the local store and the provider the same. An error is
-// one of the vault or the local store.
+// is in the outbox, keeps the local store and the provider the same, and the search
+// index up to date. An error is one of the vault or the local store.
 func (g *Gateway) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.sender.run(ctx) })
 	group.Go(func() error { return g.watcher.run(ctx) })
+	group.Go(func() error { return g.searcher.run(ctx) })
 	return group.Wait()
 }
 

@@ -125,3 +125,16 @@ func (v *Vault) read(p place) (name string, content []byte, err error) {
 	}
 	return name, content, nil
 }
+
+// DeleteAll removes all records and blobs of a kind, readable or not.
+func (v *Vault) DeleteAll(kind string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.keys == nil {
+		return ErrClosed
+	}
+	if err := os.RemoveAll(v.folder(kind)); err != nil {
+		return fmt.Errorf("delete records: %w", err)
+	}
+	return syncDir(v.dir)
+}

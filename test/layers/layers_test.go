@@ -25,7 +25,8 @@ const module = "github.com/restante/restante/"
 var rules = map[string][]string{
 	"cmd/restante": {"mta", "mta/queue", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "web", "web/token",
 		"internal/addr", "internal/config", "internal/listen", "internal/mime", "internal/redact"},
-	"gateway":             {"gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
+	"gateway":             {"gateway/index", "gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
+	"gateway/index":       {"gateway/vault", "mailbox", "mailbox/imapd", "mailbox/seal"},
 	"gateway/vault":       {"mailbox/seal"},
 	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime"},
 	"mta/queue":           {"mailbox", "internal/addr", "internal/mime", "internal/redact"},
