@@ -38,10 +38,14 @@ func listenAdmin(path string) (net.Listener, error) {
 	return ln, nil
 }
 
-// serveAdmin answers requests until ctx is done.
-func serveAdmin(ctx context.Context, ln net.Listener, a accounts) error {
+// serveAdmin answers requests until ctx is done: about accounts at /, and about the
+// store at storePath.
+func serveAdmin(ctx context.Context, ln net.Listener, a accounts, store storeWork) error {
+	mux := http.NewServeMux()
+	mux.Handle("/", adminHandler(a))
+	mux.Handle(storePath, storeHandler(store))
 	server := &http.Server{
-		Handler: adminHandler(a), BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: mux, BaseContext: func(net.Listener) context.Context { return ctx },
 		ReadTimeout: time.Minute, WriteTimeout: adminTimeout,
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })

@@ -26,19 +26,8 @@ type domain struct {
 //
 // signUp decides whether a first login makes an account; nil refuses all.
 func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, signUp func(mailbox.FirstLogin) error) (d domain, err error) {
-	o, err := storeOptions(cfg, log)
+	secret, err := d.openStore(ctx, cfg, log, getenv)
 	if err != nil {
-		return d, err
-	}
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return d, fmt.Errorf("data folder: %w", err)
-	}
-	secret, err := relaySecretFor(ctx, cfg, o, getenv)
-	if err != nil {
-		return d, err
-	}
-	o.KeyCheck = func(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey(secret, id).Check() }
-	if d.store, err = sqlstore.Open(ctx, o); err != nil {
 		return d, err
 	}
 	d.service, err = mailbox.New(mailbox.Options{
@@ -54,6 +43,28 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, geten
 		return domain{}, err
 	}
 	return d, nil
+}
+
+// openStore opens the store for who serves it, and for places what it may be else.
+func (d *domain) openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, places ...sqlstore.Place) (relaySecret, error) {
+	o, err := storeOptions(cfg, log)
+	if err != nil {
+		return relaySecret{}, err
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return relaySecret{}, fmt.Errorf("data folder: %w", err)
+	}
+	secret, err := relaySecretFor(ctx, cfg, o, getenv)
+	if err != nil {
+		return relaySecret{}, err
+	}
+	o.KeyCheck, o.Places = keyCheckOf(secret), places
+	d.store, err = sqlstore.Open(ctx, o)
+	return secret, err
+}
+
+func keyCheckOf(secret relaySecret) func(seal.StoreID) seal.KeyCheck {
+	return func(id seal.StoreID) seal.KeyCheck { return seal.NewRelayKey(secret, id).Check() }
 }
 
 // termsOf returns the terms that the relay keeps.

@@ -3,6 +3,10 @@
 //	restante demo                    try it: a relay on loopback, one encrypted message
 //	restante serve --config FILE     run a relay
 //	restante account new             make an account
+//	restante backup DIR              copy all that is kept, while the relay runs
+//	restante restore DIR             make a store of a backup
+//	restante migrate STORE           move the store to another engine
+//	restante store check|repair      look over what is kept
 //	restante config check|show       read the configuration as the relay would
 //	restante status                  say how a relay is doing
 //	restante queue list              show the mail that waits to go to other relays
@@ -75,6 +79,7 @@ func rootCommand(e env) *cobra.Command {
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e), statusCommand(e))
+	root.AddCommand(backupCommand(e), restoreCommand(e), migrateCommand(e), storeCommand(e))
 	return root
 }
 

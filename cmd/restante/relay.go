@@ -230,7 +230,9 @@ func (r *relay) run(ctx context.Context) error {
 		group.Go(func() error { return serve[name](ctx, ln) })
 	}
 	if r.admin != nil {
-		group.Go(func() error { return serveAdmin(ctx, r.admin, running{direct{r.service, r.cfg.Domain}, r}) })
+		group.Go(func() error {
+			return serveAdmin(ctx, r.admin, running{direct{r.service, r.cfg.Domain}, r}, onStore{r.store})
+		})
 	}
 	if r.queue != nil {
 		group.Go(func() error { return r.queue.Run(ctx) })

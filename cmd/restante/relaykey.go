@@ -45,16 +45,26 @@ func loadRelaySecret(file string, storeExists bool) (s relaySecret, made bool, e
 
 // writeRelaySecret makes the file, durably, and never overwrites one.
 func writeRelaySecret(file string, s relaySecret) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("relay key: %w", err)
-	}
-	_, err = fmt.Fprintf(f, "%s%s\n", relayKeyPrefix, relayKeyEncoding.EncodeToString(s[:]))
-	err = errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(file)))
-	if err != nil {
+	if err := writeNewFile(file, relayKeyText(s)); err != nil {
 		return fmt.Errorf("relay key: %w", err)
 	}
 	return nil
+}
+
+// relayKeyText is what the file holds.
+func relayKeyText(s relaySecret) []byte {
+	return fmt.Appendf(nil, "%s%s\n", relayKeyPrefix, relayKeyEncoding.EncodeToString(s[:]))
+}
+
+// writeNewFile makes a file that only we can read, durably, and never overwrites
+// one.
+func writeNewFile(file string, content []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(file)))
 }
 
 func parseRelaySecret(b []byte) (relaySecret, error) {
