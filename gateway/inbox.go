@@ -20,14 +20,14 @@ type Inbox struct {
 // Inbox logs in and selects INBOX. Messages already there are not returned by
 // Next. The session ends with Close or when ctx is cancelled.
 func (u Upstream) Inbox(ctx context.Context) (*Inbox, error) {
-	conn, err := u.dial(ctx, u.IMAPS)
-	if err != nil {
-		return nil, fmt.Errorf("connect to IMAP: %w", err)
-	}
 	x := &Inbox{exists: make(chan struct{}, 1)}
-	x.client = imapclient.New(conn, &imapclient.Options{
+	client, conn, err := u.dialIMAP(ctx, &imapclient.Options{
 		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Mailbox: x.mailboxChanged},
 	})
+	if err != nil {
+		return nil, err
+	}
+	x.client = client
 	x.stop = context.AfterFunc(ctx, func() { conn.Close() })
 	if err := x.open(u); err != nil {
 		x.Close()
@@ -37,7 +37,7 @@ func (u Upstream) Inbox(ctx context.Context) (*Inbox, error) {
 }
 
 func (x *Inbox) open(u Upstream) error {
-	if err := x.client.Login(u.Address.String(), u.Password).Wait(); err != nil {
+	if err := x.client.Login(u.user(), u.Password).Wait(); err != nil {
 		return fmt.Errorf("log in to IMAP: %w", err)
 	}
 	selected, err := x.client.Select("INBOX", nil).Wait()

@@ -37,12 +37,8 @@ func seenOf(d *imap.SelectData) seen {
 
 // connect logs in. The connection ends with close or when ctx is cancelled.
 func (u Upstream) connect(ctx context.Context) (*remote, error) {
-	conn, err := u.dial(ctx, u.IMAPS)
-	if err != nil {
-		return nil, fmt.Errorf("connect to IMAP: %w", err)
-	}
 	r := &remote{changed: make(chan struct{}, 1), delim: "/"}
-	r.client = imapclient.New(conn, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+	client, conn, err := u.dialIMAP(ctx, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
 		Mailbox: func(*imapclient.UnilateralDataMailbox) { r.hint() },
 		Expunge: func(uint32) { r.hint() },
 		Fetch: func(m *imapclient.FetchMessageData) {
@@ -50,8 +46,12 @@ func (u Upstream) connect(ctx context.Context) (*remote, error) {
 			r.hint()
 		},
 	}})
+	if err != nil {
+		return nil, err
+	}
+	r.client = client
 	r.stop = context.AfterFunc(ctx, func() { conn.Close() })
-	if err := r.client.Login(u.Address.String(), u.Password).Wait(); err != nil {
+	if err := r.client.Login(u.user(), u.Password).Wait(); err != nil {
 		return nil, errors.Join(fmt.Errorf("log in to IMAP: %w", err), r.close())
 	}
 	return r, nil

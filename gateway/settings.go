@@ -20,10 +20,16 @@ const (
 type Account struct {
 	Address  string `json:"address"`
 	Name     string `json:"name,omitempty"` // the user's, for the From of mail that has none
+	User     string `json:"user,omitempty"` // to log in with, if not the address
 	Password string `json:"password"`
 	SMTPS    string `json:"smtps"`
 	IMAPS    string `json:"imaps"`
-	CA       []byte `json:"ca,omitempty"` // PEM, for a provider with an authority of its own
+
+	// Some providers have TLS only after STARTTLS (RFC 3207; RFC 9051, 6.2.1).
+	SMTPStartTLS bool `json:"smtpStartTLS,omitempty"`
+	IMAPStartTLS bool `json:"imapStartTLS,omitempty"`
+
+	CA []byte `json:"ca,omitempty"` // PEM, for a provider with an authority of its own
 }
 
 // SaveAccount keeps the account in the vault, in place of another.

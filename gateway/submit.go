@@ -44,17 +44,16 @@ func (u Upstream) Submit(ctx context.Context, to []addr.Address, msg []byte) err
 }
 
 func (u Upstream) submit(ctx context.Context, to []addr.Address, msg io.Reader) error {
-	conn, err := u.dial(ctx, u.SMTPS)
+	c, conn, err := u.dialSMTP(ctx)
 	if err != nil {
-		return fmt.Errorf("connect for submission: %w", err)
+		return err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	c := smtp.NewClient(conn)
 	defer c.Close()
 	c.SubmissionTimeout = submitTimeout
 
-	if err := c.Auth(sasl.NewPlainClient("", u.Address.String(), u.Password)); err != nil {
+	if err := c.Auth(sasl.NewPlainClient("", u.user(), u.Password)); err != nil {
 		return fmt.Errorf("log in for submission: %w", err)
 	}
 	if err := u.transact(c, to, msg); err != nil {

@@ -9,17 +9,22 @@ import (
 	"net"
 	"time"
 
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-smtp"
+
 	"github.com/restante/restante/internal/addr"
 )
 
 // Upstream is an account at a mail provider, ours or any other.
 type Upstream struct {
 	Address  addr.Address
+	User     string // to log in with; "" is the address
 	Password string
 
 	// SMTPS and IMAPS are host:port of submission (RFC 8314, 3.3) and IMAP,
-	// both with TLS from the first byte.
-	SMTPS, IMAPS string
+	// both with TLS from the first byte, unless one begins with STARTTLS.
+	SMTPS, IMAPS               string
+	SMTPStartTLS, IMAPStartTLS bool
 
 	// TLS is the configuration for both; nil verifies the host name against
 	// the system's roots.
@@ -29,12 +34,77 @@ type Upstream struct {
 // dialTimeout bounds connecting and the TLS handshake.
 const dialTimeout = 30 * time.Second
 
-// dial connects and shakes hands. Cancelling ctx later does not close the
-// connection.
-func (u Upstream) dial(ctx context.Context, hostport string) (net.Conn, error) {
+// dial connects and, unless that is for later, shakes hands. Cancelling ctx later
+// does not close the connection.
+func (u Upstream) dial(ctx context.Context, hostport string, starttls bool) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
+	if starttls {
+		return new(net.Dialer).DialContext(ctx, "tcp", hostport)
+	}
 	return (&tls.Dialer{Config: u.TLS}).DialContext(ctx, "tcp", hostport)
+}
+
+// startTLS returns the configuration for a connection that begins without TLS.
+func (u Upstream) startTLS(hostport string) *tls.Config {
+	c := &tls.Config{}
+	if u.TLS != nil {
+		c = u.TLS.Clone()
+	}
+	if c.ServerName == "" {
+		c.ServerName, _, _ = net.SplitHostPort(hostport)
+	}
+	return c
+}
+
+// dialIMAP returns a client on a connection with TLS. The connection comes too, so
+// that it can be cut.
+func (u Upstream) dialIMAP(ctx context.Context, o *imapclient.Options) (*imapclient.Client, net.Conn, error) {
+	conn, err := u.dial(ctx, u.IMAPS, u.IMAPStartTLS)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to IMAP: %w", err)
+	}
+	if !u.IMAPStartTLS {
+		return imapclient.New(conn, o), conn, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	stop := context.AfterFunc(limited, func() { conn.Close() })
+	defer stop()
+	o.TLSConfig = u.startTLS(u.IMAPS)
+	c, err := imapclient.NewStartTLS(conn, o)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("connect to IMAP: STARTTLS: %w", err), conn.Close())
+	}
+	return c, conn, nil
+}
+
+// dialSMTP is dialIMAP for submission.
+func (u Upstream) dialSMTP(ctx context.Context) (*smtp.Client, net.Conn, error) {
+	conn, err := u.dial(ctx, u.SMTPS, u.SMTPStartTLS)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect for submission: %w", err)
+	}
+	if !u.SMTPStartTLS {
+		return smtp.NewClient(conn), conn, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	stop := context.AfterFunc(limited, func() { conn.Close() })
+	defer stop()
+	c, err := smtp.NewClientStartTLS(conn, u.startTLS(u.SMTPS))
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("connect for submission: STARTTLS: %w", err), conn.Close())
+	}
+	return c, conn, nil
+}
+
+// user is who logs in.
+func (u Upstream) user() string {
+	if u.User != "" {
+		return u.User
+	}
+	return u.Address.String()
 }
 
 // Upstream returns the account as it is reached.
@@ -43,7 +113,8 @@ func (a Account) Upstream() (Upstream, error) {
 	if err != nil {
 		return Upstream{}, fmt.Errorf("the account's address: %w", err)
 	}
-	u := Upstream{Address: address, Password: a.Password, SMTPS: a.SMTPS, IMAPS: a.IMAPS}
+	u := Upstream{Address: address, User: a.User, Password: a.Password, SMTPS: a.SMTPS, IMAPS: a.IMAPS,
+		SMTPStartTLS: a.SMTPStartTLS, IMAPStartTLS: a.IMAPStartTLS}
 	if len(a.CA) == 0 {
 		return u, nil
 	}
