@@ -152,6 +152,9 @@ func (g *Gateway) ReloadKeys() error {
 	return nil
 }
 
+// Identity returns the user's own keys. The caller must not change them.
+func (g *Gateway) Identity() *Identity { return g.own.Load() }
+
 // Contacts returns what is known of other people's keys.
 func (g *Gateway) Contacts() *Contacts { return g.contacts }
 

@@ -14,6 +14,7 @@ const (
 	settingsKind = "settings"
 	accountName  = "account"
 	localName    = "local"
+	listenName   = "listen"
 )
 
 // Account is the user's account at a mail provider, as the vault keeps it.
@@ -43,6 +44,29 @@ func LoadAccount(v *vault.Vault) (Account, error) {
 		err = ErrNoIdentity
 	}
 	return a, err
+}
+
+// Listen says where the mail client finds the gateway, as host:port on loopback.
+type Listen struct {
+	IMAP string `json:"imap"`
+	SMTP string `json:"smtp"`
+}
+
+// DefaultListen is where gateways listen if their users say nothing else. Clients are
+// set up once, so the ports are fixed.
+func DefaultListen() Listen { return Listen{IMAP: "127.0.0.1:1143", SMTP: "127.0.0.1:1025"} }
+
+// SaveListen keeps where the gateway listens.
+func SaveListen(v *vault.Vault, l Listen) error { return putSettings(v, listenName, l) }
+
+// LoadListen returns where the gateway listens.
+func LoadListen(v *vault.Vault) (Listen, error) {
+	var l Listen
+	err := getSettings(v, listenName, &l)
+	if errors.Is(err, vault.ErrNoRecord) {
+		return DefaultListen(), nil
+	}
+	return l, err
 }
 
 // local is what opens the gateway's own mail store, and what the user's mail client

@@ -11,6 +11,7 @@
 //	restante status                  say how a relay is doing
 //	restante queue list              show the mail that waits to go to other relays
 //	restante dns                     print the records that the domain needs
+//	restante gateway init|run|…      encrypt for a mail client that can't
 //
 // Data goes to standard output, talk to standard error. The exit code is 0, 1
 // for a failure, or 2 for words that make no sense.
@@ -80,6 +81,7 @@ func rootCommand(e env) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e), statusCommand(e))
 	root.AddCommand(backupCommand(e), restoreCommand(e), migrateCommand(e), storeCommand(e))
+	root.AddCommand(gatewayCommand(e))
 	return root
 }
 

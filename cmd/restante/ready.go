@@ -31,18 +31,23 @@ type readyAccount struct {
 	Password string `json:"password"`
 }
 
-// write puts the file in place whole, so that whoever waits for it never reads
-// half of it. It can hold passwords, so only its owner can read it.
+// write puts the file in place.
 func (r ready) write(file string) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
+	return writeReady(file, b)
+}
+
+// writeReady puts a ready file in place whole, so that whoever waits for it never reads
+// half of it. It can hold passwords, so only its owner can read it.
+func writeReady(file string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(file), ".ready-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("ready file: %w", err)
 	}
-	_, err = f.Write(append(b, '\n'))
+	_, err = f.Write(append(content, '\n'))
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), file)
 	}

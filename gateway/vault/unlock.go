@@ -114,3 +114,10 @@ func PassphraseFile(path string) func() (string, error) {
 		return text, nil
 	}
 }
+
+// InKeyring reports whether the vault in a folder can be opened by the keyring, so
+// that nobody need be there. Errors: ErrNone, ErrNewer, ErrDamaged.
+func InKeyring(dir string) (bool, error) {
+	h, err := readHeader(dir)
+	return err == nil && h.find(byKeyring) != nil, err
+}
