@@ -34,6 +34,10 @@ type TLSOptions struct {
 	// certifies. The first is the one under which clients know the relay.
 	Names []string
 
+	// ACME has certificates of a public authority. Until it has the first, the
+	// certificate that is made of the fields above is served. May be nil.
+	ACME *ACME
+
 	// Log gets a line when the certificate changes, cannot be taken up or is
 	// about to expire. Nil discards them.
 	Log *slog.Logger
@@ -102,16 +106,16 @@ func OpenTLS(opts TLSOptions) (*TLS, error) {
 func (t *TLS) Config(protocols ...string) *tls.Config {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return t.current.Load(), nil
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return t.certificate(hello), nil
 		},
-	}
-	if len(protocols) == 0 {
-		return config
 	}
 	agreed := config.Clone()
 	agreed.NextProtos = protocols
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if t.opts.ACME != nil && asksForProof(hello) {
+			return t.opts.ACME.proofConfig(), nil
+		}
 		for _, p := range hello.SupportedProtos {
 			if slices.Contains(protocols, p) {
 				return agreed, nil
@@ -122,10 +126,20 @@ func (t *TLS) Config(protocols ...string) *tls.Config {
 	return config
 }
 
+// certificate returns what a client is shown.
+func (t *TLS) certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	if t.opts.ACME != nil {
+		if cert := t.opts.ACME.Certificate(hello); cert != nil {
+			return cert
+		}
+	}
+	return t.current.Load()
+}
+
 // CA returns the certificate of the local authority in PEM, for clients to
-// trust, or nil if the certificate comes from files.
+// trust, or nil if a public authority's certificate is served or on its way.
 func (t *TLS) CA() []byte {
-	if ca, ok := t.source.(*localCA); ok {
+	if ca, ok := t.source.(*localCA); ok && t.opts.ACME == nil {
 		return encodeCert(ca.cert.Raw)
 	}
 	return nil
