@@ -18,6 +18,7 @@ type ready struct {
 	IMAP       string         `json:"imap,omitempty"`
 	HTTPS      string         `json:"https,omitempty"`
 	HTTP       string         `json:"http,omitempty"`
+	ACME       string         `json:"acme,omitempty"`
 	Domain     string         `json:"domain"`
 	CAFile     string         `json:"ca_file,omitempty"`
 	PID        int            `json:"pid"`

@@ -30,6 +30,7 @@ type relay struct {
 	log *slog.Logger
 	domain
 	tls   *listen.TLS
+	acme  *listen.ACME // nil unless a public authority certifies the relay
 	smtp  *mta.Server
 	imap  *imapd.Server
 	web   *web.Server
@@ -48,6 +49,9 @@ type relayOptions struct {
 	unlimited bool // no limits per network and account
 
 	noFirstLogins bool // a login under a free name makes no account
+
+	now      func() time.Time // for certificates; nil is the clock
+	acmeTick <-chan time.Time // when to look whether one is due; nil is every hour
 
 	names []string // further names and addresses in the relay's own certificate
 }
@@ -72,8 +76,11 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if r.domain, err = openDomain(ctx, cfg, log, getenv, firstLogin); err != nil {
 		return nil, err
 	}
+	if r.acme, err = r.openACME(o); err != nil {
+		return nil, err
+	}
 	r.tls, err = listen.OpenTLS(listen.TLSOptions{
-		CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, Dir: r.tlsDir(),
+		ACME: r.acme, CertFile: cfg.TLS.CertFile, KeyFile: cfg.TLS.KeyFile, Dir: r.tlsDir(),
 		Names: append(localNames(cfg), o.names...), Log: log,
 	})
 	if err != nil {
@@ -174,7 +181,7 @@ type port struct {
 
 func (r *relay) allPorts() []port {
 	l := &r.cfg.Listen
-	return []port{
+	ports := []port{
 		{"smtps", l.SMTPS, r.tls.Config("smtp")},
 		{"submission", l.Submission, nil},
 		{"mx", l.MX, nil},
@@ -183,6 +190,10 @@ func (r *relay) allPorts() []port {
 		{"https", l.HTTPS, r.tls.Config("http/1.1")},
 		{"http", l.HTTP, nil},
 	}
+	if r.acme != nil {
+		ports = append(ports, port{acmePort, l.ACME, nil})
+	}
+	return ports
 }
 
 // listenAll opens the ports that have an address. A port that is taken or not
@@ -225,6 +236,7 @@ func (r *relay) run(ctx context.Context) error {
 	serve := map[string]func(context.Context, net.Listener) error{
 		"smtps": r.smtp.ServeSubmission, "submission": r.smtp.ServeSubmission, "mx": r.smtp.ServeMX,
 		"imaps": r.imap.Serve, "imap": r.imap.Serve, "https": r.web.Serve, "http": r.web.Serve,
+		acmePort: r.serveACME,
 	}
 	for name, ln := range r.ports {
 		group.Go(func() error { return serve[name](ctx, ln) })
@@ -238,6 +250,9 @@ func (r *relay) run(ctx context.Context) error {
 		group.Go(func() error { return r.queue.Run(ctx) })
 	}
 	group.Go(func() error { return r.tls.Run(ctx) })
+	if r.acme != nil {
+		group.Go(func() error { return r.acme.Run(ctx) })
+	}
 	group.Go(func() error { return r.service.KeepTerms(ctx) })
 	group.Go(func() error { r.reloadOnSignal(ctx); return nil })
 	return group.Wait()
@@ -298,7 +313,7 @@ func (r *relay) ready() ready {
 	}
 	return ready{
 		SMTPS: at("smtps"), Submission: at("submission"), MX: at("mx"), IMAPS: at("imaps"), IMAP: at("imap"),
-		HTTPS: at("https"), HTTP: at("http"),
+		HTTPS: at("https"), HTTP: at("http"), ACME: at(acmePort),
 		Inbound: r.cfg.Policy.InboundAuth,
 		Domain:  r.cfg.Domain, CAFile: r.caFile(), PID: os.Getpid(),
 	}

@@ -156,12 +156,27 @@ func (c *Config) checkFiles(k *checker) {
 	if c.TLS.KeyFile == "" && c.TLS.CertFile != "" {
 		k.fault("tls.key_file", "write the key that belongs to cert_file, or leave out both")
 	}
+	c.checkACME(k)
 	k.absolute("signup.token_keys", c.Signup.TokenKeys)
 	if c.Signup.Policy == "token" && c.Signup.TokenKeys == "" {
 		k.fault("signup.token_keys", `policy = "token" needs the keys that tokens are signed with; write the path of their file`)
 	}
 	k.absolute("store_password_file", c.StorePasswordFile)
 	c.checkStore(k)
+}
+
+func (c *Config) checkACME(k *checker) {
+	a := c.TLS.ACME
+	k.absolute("tls.acme.root_file", a.RootFile)
+	if a.Directory == "" {
+		return
+	}
+	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
+		k.fault("tls.acme.directory", `%q is no address of a directory; write one such as "https://acme-v02.api.letsencrypt.org/directory"`, a.Directory)
+	}
+	if c.TLS.CertFile != "" {
+		k.fault("tls.acme.directory", "cert_file has a certificate already; leave out one of the two")
+	}
 }
 
 // absolute checks the path of a file. A relative one would depend on where the
@@ -203,7 +218,7 @@ func (c *Config) checkStore(k *checker) {
 
 // listeners returns the ports by key, in the order of the file.
 func (c *Config) listeners() []namedListener {
-	return []namedListener{
+	all := []namedListener{
 		{"listen.smtps", c.Listen.SMTPS},
 		{"listen.submission", c.Listen.Submission},
 		{"listen.mx", c.Listen.MX},
@@ -212,6 +227,10 @@ func (c *Config) listeners() []namedListener {
 		{"listen.https", c.Listen.HTTPS},
 		{"listen.http", c.Listen.HTTP},
 	}
+	if c.TLS.ACME.Directory != "" {
+		all = append(all, namedListener{"listen.acme", c.Listen.ACME})
+	}
+	return all
 }
 
 type namedListener struct {

@@ -129,6 +129,11 @@ type Listen struct {
 	// The same without TLS, behind an onion service or a proxy that has it. Off
 	// unless it has an address, and then network must be "shared" or "proxy".
 	HTTP Listener `toml:"http"`
+
+	// Where a public authority looks for its proof: port 80, as it sees this
+	// machine. Everything else that asks there is led to https. Used only with
+	// tls.acme.directory; without an address the proof is given on https alone.
+	ACME Listener `toml:"acme"`
 }
 
 // A Listener is one port.
@@ -146,6 +151,24 @@ type TLS struct {
 	// to be told to trust data_dir/tls/ca.pem.
 	CertFile string `toml:"cert_file"`
 	KeyFile  string `toml:"key_file"`
+
+	// Certificates of a public authority, which are renewed without anybody's
+	// doing. With a directory, cert_file and key_file stay empty.
+	ACME ACME `toml:"acme"`
+}
+
+// ACME says which public authority certifies the relay.
+type ACME struct {
+	// The address of the authority's directory (RFC 8555), such as
+	// "https://acme-v02.api.letsencrypt.org/directory". Whoever sets it agrees to
+	// the authority's terms. Empty means no public authority. It certifies hostname,
+	// and autoconfig, mta-sts and openpgpkey below the domain, each by itself: a name
+	// that does not lead to this machine yet is tried every hour.
+	Directory string `toml:"directory"`
+
+	// The file with the certificates, in PEM, that certify the authority's own
+	// server. Empty means those of the system.
+	RootFile string `toml:"root_file"`
 }
 
 // Limits bound what one message, connection, network or account can take.

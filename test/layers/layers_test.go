@@ -47,6 +47,7 @@ var rules = map[string][]string{
 	"internal/redact":     {},
 	"internal/transcript": {},
 	"test/layers":         {},
+	"test/pebble":         {},
 	"test/e2e":            {"internal/addr", "pgp"},
 	"test/faults":         {"mailbox", "mailbox/seal", "mailbox/sqlstore", "internal/addr"},
 }

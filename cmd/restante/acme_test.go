@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/internal/listen"
+	"github.com/restante/restante/test/pebble"
+)
+
+// certified is a relay whose certificates an authority issues, and whose clock and
+// hourly look the test moves.
+type certified struct {
+	*relay
+	authority *pebble.Authority
+	now       atomic.Pointer[time.Time]
+	tick      chan time.Time
+}
+
+func newCertified(t *testing.T) *certified {
+	t.Helper()
+	c := &certified{tick: make(chan time.Time)}
+	start := time.Now().Add(time.Minute) // what is issued during the test is valid by then
+	c.now.Store(&start)
+	cfg := demoConfig(t.TempDir(), "")
+	cfg.Domain, cfg.Hostname = "relay.test", "mail.relay.test"
+	cfg.Listen.ACME = config.Listener{Address: freeAddress(t), Network: "shared"}
+	cfg.Listen.HTTPS.Address = freeAddress(t)
+	c.authority = pebble.Start(t, pebble.Options{HTTPPort: portIn(t, cfg.Listen.ACME.Address), TLSPort: portIn(t, cfg.Listen.HTTPS.Address)})
+	c.authority.Refuse(t, "mta-sts.relay.test")
+	cfg.TLS.ACME = config.ACME{Directory: c.authority.Directory, RootFile: filepath.Join(cfg.DataDir, "authority.pem")}
+	if err := os.WriteFile(cfg.TLS.ACME.RootFile, c.authority.ServerRoots, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	o := relayOptions{now: func() time.Time { return *c.now.Load() }, acmeTick: c.tick}
+	if c.relay, err = openRelay(t.Context(), cfg, slog.New(slog.DiscardHandler), os.Getenv, o); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- c.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// freeAddress returns an address on which nothing listens: the authority and the
+// relay have to be told of each other's ports before they open them.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func portIn(t *testing.T, address string) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// look moves the clock, and waits until the relay has looked after its certificates.
+func (c *certified) look(t *testing.T, later time.Duration) []listen.CertState {
+	t.Helper()
+	now := c.now.Load().Add(later)
+	c.now.Store(&now)
+	for range 2 { // the second is taken when the first is done
+		select {
+		case c.tick <- now:
+		case <-time.After(2 * time.Minute):
+			t.Fatal("the relay does not look after its certificates")
+		}
+	}
+	return c.acme.States()
+}
+
+// login connects as a mail client that trusts nobody but the authority.
+func (c *certified) login(t *testing.T) (*imapclient.Client, *x509.Certificate) {
+	t.Helper()
+	config := &tls.Config{RootCAs: c.authority.Roots(), ServerName: "mail.relay.test", Time: func() time.Time { return *c.now.Load() }}
+	conn, err := tls.Dial("tcp", c.ready().IMAPS, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := imapclient.New(conn, nil)
+	t.Cleanup(func() { client.Close() })
+	return client, conn.ConnectionState().PeerCertificates[0]
+}
+
+func TestACME(t *testing.T) {
+	t.Parallel()
+	c := newCertified(t)
+	for _, s := range c.look(t, 0) {
+		if refused := s.Name == "mta-sts.relay.test"; refused != (s.Fault != nil) {
+			t.Errorf("%s: %v", s.Name, s.Fault)
+		}
+	}
+	early, first := c.login(t)
+	if err := early.Noop().Wait(); err != nil {
+		t.Fatal(err)
+	}
+	c.look(t, 61*24*time.Hour)
+	late, second := c.login(t)
+	if second.Equal(first) {
+		t.Error("not renewed")
+	}
+	for name, client := range map[string]*imapclient.Client{"before": early, "after": late} {
+		if err := client.Noop().Wait(); err != nil {
+			t.Errorf("the client that came %s the renewal: %v", name, err)
+		}
+	}
+
+	c.authority.Refuse(t, "mail.relay.test")
+	if s := c.look(t, 20*24*time.Hour); s[0].Fault == nil {
+		t.Error("a refusal is not told")
+	}
+	if _, third := c.login(t); third.Equal(first) { // and trusted
+		t.Error("a refusal brought an old certificate back")
+	}
+}
