@@ -143,6 +143,7 @@ type Mailbox struct {
 	Size          int64 // sum of padded sizes
 	Recent        UID   // lowest UID no read-write session was told of
 	VanishFloor   ModSeq
+	Days          int // the owner's own term; 0 is none
 }
 
 // Rename gives a mailbox a new name.

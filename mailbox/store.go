@@ -27,6 +27,7 @@ import (
 // flags, days and padded sizes that docs/threat-model.md lists.
 type Store interface {
 	AccountStore
+	AddressStore
 	MailboxStore
 	MessageStore
 	QueueStore
@@ -53,7 +54,7 @@ type Store interface {
 // AccountStore keeps accounts, their addresses and credentials.
 type AccountStore interface {
 	// CreateAccount makes an account with one address, its credentials and its
-	// INBOX. It returns ErrExists if the address is taken.
+	// INBOX. It returns ErrExists if the address is taken, or was retired.
 	CreateAccount(ctx context.Context, a NewAccount) error
 
 	// Account returns ErrNoAccount if there is none.

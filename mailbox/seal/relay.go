@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -16,6 +17,13 @@ type AddressMAC [16]byte
 // WKDMAC stands for the hashed local part by which a Web Key Directory is asked
 // (draft-koch-openpgp-webkey-service, 3.1).
 type WKDMAC [16]byte
+
+// FingerprintMAC stands for the fingerprint of a published certificate.
+type FingerprintMAC [16]byte
+
+// SenderMAC stands for a sender whom one account doesn't want to hear. Those of two
+// accounts can't be compared.
+type SenderMAC [16]byte
 
 // DeliveryID tells a retried delivery from a new one.
 type DeliveryID [16]byte
@@ -34,6 +42,9 @@ type RelayKey struct {
 	check     []byte
 	addresses []byte
 	wkd       []byte
+	print     []byte
+	senders   []byte
+	tickets   []byte
 	delivery  []byte
 	tokens    []byte
 	boxes     [len(duties)]cipher.AEAD
@@ -70,6 +81,9 @@ func NewRelayKey(secret [RelaySecretSize]byte, store StoreID) *RelayKey {
 		check:     keys.key("relay check"),
 		addresses: keys.key("relay address mac"),
 		wkd:       keys.key("relay wkd mac"),
+		print:     keys.key("relay fingerprint mac"),
+		senders:   keys.key("relay sender mac"),
+		tickets:   keys.key("relay sign-up tickets"),
 		delivery:  keys.key("relay delivery mac"),
 		tokens:    keys.key("relay push token mac"),
 	}
@@ -96,6 +110,20 @@ func (k *RelayKey) AddressMAC(address string) AddressMAC {
 func (k *RelayKey) WKDMAC(hash, domain string) WKDMAC {
 	return WKDMAC(mac(k.wkd, []byte(hash), []byte(domain)))
 }
+
+// FingerprintMAC returns what stands for the fingerprint of a certificate.
+func (k *RelayKey) FingerprintMAC(fingerprint string) FingerprintMAC {
+	return FingerprintMAC(mac(k.print, []byte(fingerprint)))
+}
+
+// SenderMAC returns what stands for a sender, given in canonical form, to one account.
+func (k *RelayKey) SenderMAC(account int64, sender string) SenderMAC {
+	return SenderMAC(mac(k.senders, binary.BigEndian.AppendUint64(nil, uint64(account)), []byte(sender)))
+}
+
+// TicketSecret returns the secret with which all nodes of the relay sign the tickets
+// of signing up. It is the caller's.
+func (k *RelayKey) TicketSecret() []byte { return bytes.Clone(k.tickets) }
 
 // DeliveryID returns the identity of one message to one recipient. The digest
 // is that of the message from the first header on that no relay changes.

@@ -11,9 +11,7 @@ const (
 	queryNewAccount = `INSERT INTO account (account_id, state, quota_bytes, quota_messages,
 		used_bytes, used_messages, change, next_mailbox, uidvalidity, created, seen)
 		VALUES ($1, 0, $2, $3, 0, 0, 1, 1, 0, $4, $4) ON CONFLICT DO NOTHING`
-	queryNewKey     = `INSERT INTO account_key (account_id, generation, public) VALUES ($1, $2, $3)`
-	queryNewAddress = `INSERT INTO address (addr_mac, account_id, n, entry_ct)
-		VALUES ($1, $2, 1, $3) ON CONFLICT DO NOTHING`
+	queryNewKey = `INSERT INTO account_key (account_id, generation, public) VALUES ($1, $2, $3)`
 )
 
 // CreateAccount implements mailbox.Store.
@@ -52,11 +50,7 @@ func (t *tx) addAccount(a mailbox.NewAccount) error {
 	if _, err := t.exec(queryNewKey, int64(a.ID), int64(a.Key.Generation), notNull(a.Key.Public)); err != nil {
 		return err
 	}
-	n, err = t.exec(queryNewAddress, a.Address.MAC[:], int64(a.ID), notNull(a.Address.Entry))
-	if err == nil && n == 0 {
-		return mailbox.ErrExists
-	}
-	return err
+	return t.addAddress(a.ID, a.Address, 1)
 }
 
 // notNull makes an empty value of nil: the drivers would store NULL.
@@ -155,7 +149,7 @@ func (s *Store) Addresses(ctx context.Context, id mailbox.AccountID) ([]mailbox.
 	var list []mailbox.Address
 	var a mailbox.Address
 	err := s.readOne(ctx, "list addresses", func(q querier) error {
-		return q.each(queryAddresses, []any{macColumn{&a.MAC}, &a.Entry}, func() error {
+		return q.each(queryAddresses, []any{macOf(&a.MAC), &a.Entry}, func() error {
 			list = append(list, a)
 			return nil
 		}, int64(id))

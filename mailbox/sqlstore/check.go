@@ -41,6 +41,13 @@ var invariants = []invariant{
 			SELECT 1 FROM mailbox WHERE mailbox.account_id = account.account_id AND mailbox_id = 1)
 		OR NOT EXISTS (SELECT 1 FROM account_key WHERE account_key.account_id = account.account_id)
 		OR NOT EXISTS (SELECT 1 FROM address WHERE address.account_id = account.account_id)`},
+	{"what is published is an address's", `
+		SELECT published.account_id, 0 FROM published WHERE NOT EXISTS (
+			SELECT 1 FROM address WHERE address.addr_mac = published.addr_mac AND address.account_id = published.account_id)`},
+	{"nobody has an address that was given up", `
+		SELECT account_id, n FROM address WHERE addr_mac IN (SELECT addr_mac FROM retired)`},
+	{"addresses are numbered below the next one", `
+		SELECT address.account_id, n FROM address JOIN account USING (account_id) WHERE n >= next_address`},
 	{"mailbox identifiers and UIDVALIDITYs are below the next ones", `
 		SELECT mailbox.account_id, mailbox_id FROM mailbox JOIN account USING (account_id)
 		WHERE mailbox_id >= next_mailbox OR mailbox.uidvalidity > account.uidvalidity`},

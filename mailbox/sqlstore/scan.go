@@ -40,15 +40,22 @@ func (b blobColumn) Scan(src any) error {
 	return nil
 }
 
-// macColumn scans a column into an address's MAC.
-type macColumn struct{ p *seal.AddressMAC }
+// macs are what stands for something in the store.
+type macs interface {
+	seal.AddressMAC | seal.WKDMAC | seal.FingerprintMAC | seal.SenderMAC
+}
+
+// macColumn scans a column into a MAC.
+type macColumn[T macs] struct{ p *T }
+
+func macOf[T macs](p *T) sql.Scanner { return macColumn[T]{p} }
 
 // Scan implements sql.Scanner.
-func (m macColumn) Scan(src any) error {
+func (m macColumn[T]) Scan(src any) error {
 	v, ok := src.([]byte)
-	if !ok || len(v) != len(m.p) {
-		return damaged("a column holds no address MAC")
+	if !ok || len(v) != len(T{}) {
+		return damaged("a column holds no MAC")
 	}
-	copy(m.p[:], v)
+	*m.p = T(v)
 	return nil
 }

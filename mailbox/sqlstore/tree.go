@@ -8,7 +8,7 @@ import (
 
 // The columns that scanMailbox reads.
 const mailboxColumns = `mailbox_id, name_mac, name_ct, special_use, uidvalidity, uidnext,
-	highestmodseq, vanish_floor, messages, unseen, deleted, size, recent`
+	highestmodseq, vanish_floor, messages, unseen, deleted, size, recent, days`
 
 const (
 	queryMailboxes = `SELECT ` + mailboxColumns + ` FROM mailbox WHERE account_id = $1 ORDER BY mailbox_id`
@@ -18,7 +18,7 @@ const (
 // scanMailbox returns where the mailboxColumns go.
 func scanMailbox(m *mailbox.Mailbox) []any {
 	return []any{num(&m.ID), &m.Name.MAC, &m.Name.Sealed, num(&m.Use), num(&m.UIDValidity), num(&m.UIDNext),
-		num(&m.HighestModSeq), num(&m.VanishFloor), num(&m.Messages), num(&m.Unseen), num(&m.Deleted), num(&m.Size), num(&m.Recent)}
+		num(&m.HighestModSeq), num(&m.VanishFloor), num(&m.Messages), num(&m.Unseen), num(&m.Deleted), num(&m.Size), num(&m.Recent), num(&m.Days)}
 }
 
 // mailbox reads a mailbox's row, or returns ErrNoMailbox.
