@@ -14,6 +14,7 @@ import (
 type NewAccountOptions struct {
 	Password string // "" generates a secret
 	Quota    *Quota // nil is Options.DefaultQuota
+	Options  AddressOptions
 }
 
 // Created is what the owner of a new account, or of one that was reset, must be
@@ -58,7 +59,7 @@ func (s *Service) CreateAccount(ctx context.Context, a addr.Address, o NewAccoun
 	key := AccountKey{Public: root.PrivateKey().PublicKey().Bytes(), Generation: 1}
 	err = s.store.CreateAccount(ctx, NewAccount{
 		ID: id, Key: key, Quota: quota,
-		Address: s.directoryEntry(id, key, a), Credentials: credentials,
+		Address: s.directoryEntry(id, key, a, o.Options), Credentials: credentials,
 		Inbox: boxes[0], Mailboxes: boxes[1:], Created: s.today(),
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 type Recipient struct {
 	Account AccountID
 	Address addr.Address
+	Options AddressOptions
 
 	row  *Account // as it was read at that time, if it was
 	read time.Time
@@ -32,14 +33,14 @@ func (s *Service) Recipient(ctx context.Context, a addr.Address, size int64) (Re
 	if s.closed() {
 		return Recipient{}, ErrClosed
 	}
-	row, err := s.byAddress(ctx, s.key.AddressMAC(a.Key()))
+	row, options, err := s.byAddress(ctx, s.key.AddressMAC(a.Key()))
 	if err != nil {
 		return Recipient{}, fmt.Errorf("look up recipient: %w", err)
 	}
 	if err := row.accepts(seal.PaddedSize(max(size, 0))); err != nil {
 		return Recipient{}, err
 	}
-	return Recipient{Account: row.ID, Address: a, row: &row, read: s.now()}, nil
+	return Recipient{Account: row.ID, Address: a, Options: options, row: &row, read: s.now()}, nil
 }
 
 // accepts says whether one more message of that padded size may come in.
@@ -103,7 +104,7 @@ func (s *Service) rowOf(ctx context.Context, r Recipient) (Account, error) {
 	if age := s.now().Sub(r.read); r.row != nil && 0 <= age && age < rowKept {
 		return *r.row, nil
 	}
-	row, err := s.byAddress(ctx, s.key.AddressMAC(r.Address.Key()))
+	row, _, err := s.byAddress(ctx, s.key.AddressMAC(r.Address.Key()))
 	if err == nil && row.ID != r.Account {
 		err = ErrNoAccount // the address has changed hands since RCPT
 	}

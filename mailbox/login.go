@@ -122,10 +122,14 @@ func (s *Service) loginAgain(ctx context.Context, t *try) (*Session, error) {
 	if own == nil {
 		return nil, nil
 	}
-	row, rows, err := s.credentialsOf(ctx, own.id)
-	if errors.Is(err, ErrNoAccount) {
+	row, err := s.lookUp(ctx, t.mac)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	if row.ID != own.id { // the address was given up
 		return nil, nil
 	}
+	rows, err := s.store.Credentials(ctx, own.id)
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}

@@ -7,7 +7,8 @@ import (
 
 // Terms says how long a relay keeps mail and accounts. Days count from when a
 // message came into its mailbox; zero days are for ever. Mail in Drafts, Archive and
-// mailboxes that users made never goes by age, nor does mail that is flagged.
+// mailboxes that users made never goes by age, nor does mail that is flagged. Owners can
+// set terms of their own, which shorten these.
 type Terms struct {
 	Inbox, Sent, Trash, Junk int // days, by the role of the mailbox
 
@@ -54,8 +55,18 @@ func (t Terms) String() string {
 	return strings.Join(words, " ")
 }
 
-// days returns how many days mail stays in a mailbox, 0 for ever.
+// days returns how many days mail stays in a mailbox, 0 for ever: the owner's own
+// term counts where it is the shorter one.
 func (t Terms) days(m *Mailbox) int {
+	relay := t.relayDays(m)
+	if m.Days > 0 && m.Use != UseRestante && (relay == 0 || m.Days < relay) {
+		return m.Days
+	}
+	return relay
+}
+
+// relayDays is the relay's term of a mailbox, 0 for ever.
+func (t Terms) relayDays(m *Mailbox) int {
 	switch {
 	case m.ID == Inbox:
 		return t.Inbox
@@ -75,7 +86,7 @@ func (t Terms) due(a *Aged, m *Mailbox) Day {
 	if days == 0 || a.Flags&Flagged != 0 {
 		return 0
 	}
-	if t.Large > 0 && a.Size >= t.LargeSize {
+	if t.Large > 0 && t.relayDays(m) > 0 && a.Size >= t.LargeSize {
 		days = min(days, t.Large)
 	}
 	return a.Saved + Day(days)

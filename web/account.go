@@ -136,15 +136,15 @@ type accountPage struct {
 	Visit     string
 	Address   string
 	Addresses []addressLine
+	MaxAlias  int
+	Cleartext bool // may be chosen
 	Devices   []deviceLine
 	MaxDevice int
+	Blocked   []senderLine
+	Terms     []termLine
+	MaxDays   int
 	Used      string
 	Minutes   int // until the visit ends
-}
-
-type addressLine struct {
-	Address     string
-	Fingerprint string // of the published certificate; "" if there is none
 }
 
 type deviceLine struct {
@@ -154,7 +154,8 @@ type deviceLine struct {
 func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, v *visit, token string, code int, done report) {
 	p := accountPage{
 		Report: done, Failed: code >= http.StatusBadRequest, Visit: pass{token, v.step}.String(),
-		Address: v.address.String(), MaxDevice: mailbox.MaxDevices, Minutes: int(s.o.Limits.Visit.Minutes()),
+		Address: v.address.String(), MaxDevice: mailbox.MaxDevices, MaxAlias: mailbox.MaxAddresses, MaxDays: mailbox.MaxDays,
+		Cleartext: s.o.Cleartext, Minutes: int(s.o.Limits.Visit.Minutes()),
 	}
 	err := s.describe(r.Context(), v, &p)
 	if errors.Is(err, mailbox.ErrClosed) {
@@ -181,7 +182,10 @@ func (s *Server) describe(ctx context.Context, v *visit, p *accountPage) error {
 		return err
 	}
 	p.Used = usage(quota, used)
-	p.Addresses, err = s.published(ctx, v.session)
+	if p.Blocked, p.Terms, err = keeping(ctx, v.session); err != nil {
+		return err
+	}
+	p.Addresses, err = s.addressLines(ctx, v.session)
 	return err
 }
 

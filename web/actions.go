@@ -78,9 +78,6 @@ func deleteAccount(s *Server, r *http.Request, v *visit) (report, error) {
 	if err := s.prove(r, v); err != nil {
 		return report{}, err
 	}
-	if err := s.unpublishAll(r.Context(), v.session); err != nil {
-		return report{}, err
-	}
 	if err := s.o.Service.RemoveAccount(r.Context(), v.session.Account()); err != nil {
 		return report{}, err
 	}

@@ -14,7 +14,6 @@ import (
 var (
 	TestOnlyZeroBits = func(ticket, work string) int { return proof{ticket, work}.zeroBits() }
 	TestOnlyWork     = findWork
-	TestOnlyWKDHash  = wkdHash
 )
 
 // findWork does the work for a ticket.

@@ -12,10 +12,11 @@ import (
 
 // A joinPage is the form by which somebody gets an address.
 type joinPage struct {
-	Name  string // as it was typed
-	Token string
-	Offer offer  // empty where only tokens are taken
-	Wait  string // in words
+	Name    string // as it was typed
+	Token   string
+	Publish bool   // as it was chosen
+	Offer   offer  // empty where only tokens are taken
+	Wait    string // in words
 }
 
 // joinForm shows the form, with a new ticket in it.
@@ -45,8 +46,9 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) {
 	var m made
 	a := application{peer: peer(r), token: r.PostFormValue("token"), proof: formProof(r)}
 	name := r.PostFormValue("name")
+	o := mailbox.AddressOptions{Publish: r.PostFormValue("publish") != ""}
 	err := s.o.Signup.admit(r.Context(), a, func() (err error) {
-		m, err = s.makeAccount(r.Context(), name)
+		m, err = s.makeAccount(r.Context(), name, o)
 		return err
 	})
 	if err != nil {
@@ -71,7 +73,7 @@ func (s *Server) joinAgain(w http.ResponseWriter, r *http.Request, err error) {
 		s.fail(w, err)
 		return
 	}
-	j := joinPage{Name: r.PostFormValue("name"), Token: r.PostFormValue("token")}
+	j := joinPage{Name: r.PostFormValue("name"), Token: r.PostFormValue("token"), Publish: r.PostFormValue("publish") != ""}
 	if s.o.Signup.o.Policy == Open {
 		j.Offer = s.o.Signup.offerAgain(peer(r), formProof(r), err)
 	}
@@ -107,10 +109,10 @@ type made struct {
 
 // makeAccount makes an account of that name, or of a generated one if it is "".
 // Errors are errName, errReserved and those of mailbox; then there is no account.
-func (s *Server) makeAccount(ctx context.Context, name string) (made, error) {
+func (s *Server) makeAccount(ctx context.Context, name string, o mailbox.AddressOptions) (made, error) {
 	// Half an account is worse than one that nobody knows of.
 	ctx = context.WithoutCancel(ctx)
-	c, err := s.createAccount(ctx, name)
+	c, err := s.createAccount(ctx, name, o)
 	if err != nil {
 		return made{}, err
 	}
@@ -124,27 +126,27 @@ func (s *Server) makeAccount(ctx context.Context, name string) (made, error) {
 // nameTries is how often a generated name may be taken already. There are 2^44.
 const nameTries = 4
 
-func (s *Server) createAccount(ctx context.Context, name string) (mailbox.Created, error) {
+func (s *Server) createAccount(ctx context.Context, name string, o mailbox.AddressOptions) (mailbox.Created, error) {
 	if name != "" {
 		if err := checkName(name, minName); err != nil {
 			return mailbox.Created{}, err
 		}
-		return s.createAs(ctx, name)
+		return s.createAs(ctx, name, o)
 	}
 	for try := 1; ; try++ {
-		c, err := s.createAs(ctx, addr.NewLocal(nil))
+		c, err := s.createAs(ctx, addr.NewLocal(nil), o)
 		if !errors.Is(err, mailbox.ErrExists) || try == nameTries {
 			return c, err
 		}
 	}
 }
 
-func (s *Server) createAs(ctx context.Context, local string) (mailbox.Created, error) {
+func (s *Server) createAs(ctx context.Context, local string, o mailbox.AddressOptions) (mailbox.Created, error) {
 	a, err := addr.Parse(local + "@" + s.domain)
 	if err != nil {
 		return mailbox.Created{}, errName // with this domain it is too long
 	}
-	return s.o.Service.CreateAccount(ctx, a, mailbox.NewAccountOptions{})
+	return s.o.Service.CreateAccount(ctx, a, mailbox.NewAccountOptions{Options: o})
 }
 
 // firstDevice makes the device password that a new account begins with.

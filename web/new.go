@@ -6,6 +6,8 @@ import (
 	"math"
 	"net/http"
 	"strings"
+
+	"github.com/restante/restante/mailbox"
 )
 
 // newLink leads whoever opens /new in a browser to Delta Chat, as chatmail relays
@@ -38,7 +40,7 @@ func (s *Server) new(w http.ResponseWriter, r *http.Request) {
 	var m made
 	a := application{peer: peer(r), proof: r.Header.Get("X-Restante-PoW"), token: bearer(r), free: true}
 	err := s.o.Signup.admit(r.Context(), a, func() (err error) {
-		m, err = s.makeAccount(r.Context(), "")
+		m, err = s.makeAccount(r.Context(), "", mailbox.AddressOptions{})
 		return err
 	})
 	if err != nil {

@@ -25,7 +25,6 @@ type page struct {
 	Domain string
 	Policy Policy
 	Tokens bool // are of use here
-	Keys   bool // there is a Web Key Directory
 	Alert  string
 	Body   any
 }
@@ -54,7 +53,6 @@ func parsePages() (map[string]*template.Template, error) {
 // render answers with a page. The whole page is made before the first byte is sent.
 func (s *Server) render(w http.ResponseWriter, code int, name string, p page) {
 	p.Domain, p.Policy, p.Tokens = s.domain, s.o.Signup.o.Policy, s.o.Signup.takesTokens()
-	p.Keys = s.o.Directory != nil
 	var b bytes.Buffer
 	if err := s.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
 		http.Error(w, s.statusOf(fmt.Errorf("make page %s: %w", name, err)).text, http.StatusInternalServerError)

@@ -60,7 +60,7 @@ func TestRequests(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, withDirectory(newDirectory()))
+	w := newWorld(t)
 	for _, path := range []string{"/", "/join", "/account", "/no-such-page", "/style.css", "/work.js", "/mail/config-v1.1.xml"} {
 		h := w.get(t, path).header
 		for name, want := range map[string]string{
@@ -95,13 +95,15 @@ func TestStaticFilesAreFetchedOnce(t *testing.T) {
 
 // allPages returns each page there is, as a visitor gets to see it.
 func allPages(t *testing.T) map[string]answer {
-	w := newWorld(t, withDirectory(newDirectory()), withTokens(t, web.Open), func(o *options) { o.web.CA = []byte("a certificate") })
+	w := newWorld(t, withTokens(t, web.Open), func(o *options) { o.web.CA, o.web.Cleartext = []byte("a certificate"), true })
 	closed := newWorld(t, func(o *options) { o.signup.Policy = web.Closed })
 	byToken := newWorld(t, withTokens(t, web.Token))
 	made, shown := w.signUp(t, "joe")
 	account := w.enter(t, "joe", shown["Account password"])
 	cert, _ := newCert(t, "joe@example.org")
-	published := w.act(t, account, "/account/publish", "text", string(cert.Armor()))
+	aliased := w.act(t, account, "/account/alias", "name", "shop.one").want(t, http.StatusOK)
+	blocked := w.act(t, aliased, "/account/block", "sender", "@example.net").want(t, http.StatusOK)
+	published := w.act(t, blocked, "/account/publish", "text", string(cert.Armor())).want(t, http.StatusOK)
 	open := newWorld(t)
 	return map[string]answer{
 		"home": open.get(t, "/"), "home closed": closed.get(t, "/"), "home token": byToken.get(t, "/"), "own certificate": w.get(t, "/"),

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +19,8 @@ import (
 // address of a visitor's machine, what he typed or what he was shown.
 func TestNothingOfVisitorsIsKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, withTokens(t, web.Open), func(o *options) { o.web.Directory = panicking{newDirectory()} })
+	var broken atomic.Bool
+	w := newWorld(t, withTokens(t, web.Open), withFault(&broken))
 	page, shown := w.owner(t, "joe")
 	marks := []string{"127.0.0.1", "joe@example.org", "marked-agent", "marked-label", "marked-password", "k3xq7mzp2"}
 	for _, s := range shown {
@@ -37,13 +39,30 @@ func TestNothingOfVisitorsIsKept(t *testing.T) {
 		t.Error(err)
 	}
 	w.speakNonsense(t)
-	w.get(t, "/.well-known/openpgpkey/hu/"+joe+"?l=joe").want(t, http.StatusInternalServerError)
+	broken.Store(true)
+	w.post(t, "/account/logout", anyVisit).want(t, http.StatusInternalServerError)
 	if !strings.Contains(w.log.String(), "request failed") {
 		t.Error("this test reads the wrong log")
 	}
 	for _, m := range append(marks, "192.0.2.7") {
 		if strings.Contains(w.log.String(), m) {
 			t.Errorf("the log has %q:\n%s", m, w.log)
+		}
+	}
+}
+
+// anyVisit is a form of the account page, of a visit that is nobody's.
+var anyVisit = url.Values{"visit": {strings.Repeat("A", 26) + ".0"}}
+
+// withFault gives a world a clock that panics while broken.
+func withFault(broken *atomic.Bool) func(*options) {
+	return func(o *options) {
+		now := o.web.Now
+		o.web.Now = func() time.Time {
+			if broken.Load() {
+				panic("a loose thread")
+			}
+			return now()
 		}
 	}
 }
@@ -70,8 +89,10 @@ func (w *world) speakNonsense(t *testing.T) {
 // explains it.
 func TestUnknownErrorsStayInside(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *options) { o.web.Directory = panicking{newDirectory()} })
-	a := w.get(t, "/.well-known/openpgpkey/hu/"+joe).want(t, http.StatusInternalServerError)
+	var broken atomic.Bool
+	w := newWorld(t, withFault(&broken))
+	broken.Store(true)
+	a := w.post(t, "/account/logout", anyVisit).want(t, http.StatusInternalServerError)
 	_, reference, _ := strings.Cut(strings.TrimSuffix(strings.TrimSpace(a.body), "."), "under ")
 	if strings.Contains(a.body, "thread") || len(reference) != 8 || !strings.Contains(w.log.String(), "reference="+reference) {
 		t.Errorf("the answer is %q, the log\n%s", a.body, w.log)

@@ -30,7 +30,10 @@ var (
 	errNotSure     = errors.New("deleting was not confirmed")
 	errCert        = errors.New("not a certificate")
 	errCertAddress = errors.New("not a certificate of this account")
+	errCertTaken   = errors.New("a certificate of another address")
 	errPrivateKey  = errors.New("a private key")
+	errLastAddress = errors.New("an account's last address")
+	errDays        = errors.New("not a number of days")
 	errNotFound    = errors.New("no such page")
 	errCrossSite   = errors.New("sent from another site")
 )
@@ -99,7 +102,10 @@ var outcomes = []outcome{
 	{errOutdated, http.StatusConflict, "That page was out of date, so nothing was done. This is how things are now."},
 	{errNotSure, http.StatusUnprocessableEntity, "Tick the box to confirm that everything is to be deleted. Nothing was deleted."},
 	{errCert, http.StatusUnprocessableEntity, "This is not an OpenPGP certificate (public key) that others can encrypt to. Nothing was published."},
-	{errCertAddress, http.StatusUnprocessableEntity, "This certificate is not for the address of this account. Add the address to it, then publish it again."},
+	{errCertAddress, http.StatusUnprocessableEntity, "This certificate is not for this address. Add the address to it, then publish it again."},
+	{errCertTaken, http.StatusConflict, "This certificate is published under another address. If two addresses had the same one, everybody could tell that they are yours: make a key of its own for each."},
+	{errLastAddress, http.StatusConflict, "This is the account's last address. Add another one first, or delete the account."},
+	{errDays, http.StatusUnprocessableEntity, "A term is a number of days from 1 to 3650, or nothing for the relay's own. Those before it were kept."},
 	{errPrivateKey, http.StatusUnprocessableEntity, "This is a private key. It was not kept, but never give it to anyone: export the public key, and publish that."},
 
 	// The request itself.

@@ -25,8 +25,8 @@
 //
 // For mail programs there are POST /new as chatmail relays have it, Mozilla's
 // autoconfig and Microsoft's autodiscover, and a Web Key Directory
-// (draft-koch-openpgp-webkey-service) over a Directory. For other relays there is the
-// domain's MTA-STS policy (RFC 8461).
+// (draft-koch-openpgp-webkey-service) of the certificates that owners publish. For
+// other relays there is the domain's MTA-STS policy (RFC 8461).
 //
 // Errors become answers in one place, status.go. The text of an unknown error never
 // leaves the process.
@@ -64,9 +64,9 @@ type Options struct {
 	// how to trust it.
 	CA []byte
 
-	// Directory keeps published certificates. With nil there is no Web Key
-	// Directory, and the account page doesn't offer it.
-	Directory Directory
+	// Cleartext says that owners may choose to take mail from outside that is not
+	// encrypted.
+	Cleartext bool
 
 	// STS is the MTA-STS policy of the domain; nil publishes none.
 	STS *STSPolicy
@@ -171,14 +171,19 @@ func (s *Server) routes() *http.ServeMux {
 		"POST /account/recover": s.recover,
 		"GET /ca.pem":           s.authority,
 
-		"POST /account/logout":    s.inVisit(logout),
-		"POST /account/device":    s.inVisit(addDevice),
-		"POST /account/revoke":    s.inVisit(revokeDevice),
-		"POST /account/password":  s.inVisit(changePassword),
-		"POST /account/code":      s.inVisit(newCode),
-		"POST /account/publish":   s.inVisit(publish),
-		"POST /account/unpublish": s.inVisit(unpublish),
-		"POST /account/delete":    s.inVisit(deleteAccount),
+		"POST /account/logout":   s.inVisit(logout),
+		"POST /account/device":   s.inVisit(addDevice),
+		"POST /account/revoke":   s.inVisit(revokeDevice),
+		"POST /account/password": s.inVisit(changePassword),
+		"POST /account/code":     s.inVisit(newCode),
+		"POST /account/alias":    s.inVisit(addAlias),
+		"POST /account/retire":   s.inVisit(retireAlias),
+		"POST /account/address":  s.inVisit(setAddress),
+		"POST /account/publish":  s.inVisit(publish),
+		"POST /account/block":    s.inVisit(block),
+		"POST /account/unblock":  s.inVisit(unblock),
+		"POST /account/days":     s.inVisit(setDays),
+		"POST /account/delete":   s.inVisit(deleteAccount),
 
 		"GET /.well-known/autoconfig/mail/config-v1.1.xml": s.autoconfig,
 		"GET /mail/config-v1.1.xml":                        s.autoconfig,

@@ -2,67 +2,30 @@ package web_test
 
 import (
 	"bytes"
-	"context"
+	"errors"
 	"mime/multipart"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/pgp"
-	"github.com/restante/restante/web"
 )
-
-// directory keeps certificates in memory.
-type directory struct {
-	mu     sync.Mutex
-	byHash map[string][]byte // by hash and domain
-	byKey  map[string][]byte // by address
-}
-
-var _ web.Directory = (*directory)(nil)
-
-func newDirectory() *directory {
-	return &directory{byHash: map[string][]byte{}, byKey: map[string][]byte{}}
-}
-
-func (d *directory) Certificate(_ context.Context, hash, domain string) ([]byte, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if cert := d.byHash[hash+"@"+domain]; cert != nil {
-		return cert, nil
-	}
-	return nil, mailbox.ErrNoAccount
-}
-
-func (d *directory) Published(_ context.Context, _ mailbox.AccountID, a addr.Address) ([]byte, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.byKey[a.Key()], nil
-}
-
-func (d *directory) Publish(_ context.Context, _ mailbox.AccountID, a addr.Address, hash string, cert []byte) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.byKey[a.Key()], d.byHash[hash+"@"+a.Domain()] = cert, cert
-	return nil
-}
-
-func withDirectory(d *directory) func(*options) {
-	return func(o *options) { o.web.Directory = d }
-}
 
 // joe is the hash of "joe.doe", as gpg-wks-client makes it of Joe.Doe@Example.ORG.
 const joe = "iy9q119eutrkn8s1mk4r39qejnbu3n5q"
 
 func TestWKD(t *testing.T) {
 	t.Parallel()
-	d := newDirectory()
-	w := newWorld(t, withDirectory(d))
+	w := newWorld(t)
 	cert := []byte("\x98a certificate")
-	if err := d.Publish(t.Context(), 1, addr.MustParse("Joe.Doe@example.org"), web.TestOnlyWKDHash("Joe.Doe"), cert); err != nil {
+	address := addr.MustParse("Joe.Doe@example.org")
+	made, err := w.service.CreateAccount(t.Context(), address, mailbox.NewAccountOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.service.Publish(t.Context(), made.Account, address, mailbox.Certificate{Fingerprint: "1", Bytes: cert}); err != nil {
 		t.Fatal(err)
 	}
 	const base = "/.well-known/openpgpkey/"
@@ -106,33 +69,6 @@ func TestWKD(t *testing.T) {
 	}
 }
 
-// TestWKDHash has vectors of GnuPG 2.2 (gpg --with-wkd-hash). Only ASCII letters are
-// folded.
-func TestWKDHash(t *testing.T) {
-	t.Parallel()
-	for local, want := range map[string]string{
-		"joe.doe": joe, "Joe.Doe": joe, "a": "o556ep94wsu93ak7dzqmu4zk7e5zc37a",
-		"k3xq7mzp2": "abofyx6gn7wkfanbb1k81d59oabiag51",
-		"ÄRGER":     "ewd7piirpeasam9iz8or84x4be3xhxqw", "Ärger": "ewd7piirpeasam9iz8or84x4be3xhxqw",
-	} {
-		if got := web.TestOnlyWKDHash(local); got != want {
-			t.Errorf("%s: got %s, want %s", local, got, want)
-		}
-	}
-}
-
-func TestNoWKD(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.get(t, "/.well-known/openpgpkey/policy").want(t, http.StatusNotFound)
-	page, _ := w.owner(t, "joe")
-	if strings.Contains(page.body, "/account/publish") {
-		t.Error("the account page offers what isn't there")
-	}
-	pass := page.form(t, "/account/device").Get("visit")
-	w.post(t, "/account/publish", map[string][]string{"visit": {pass}}).want(t, http.StatusUnprocessableEntity)
-}
-
 // newCert returns the certificate and the private key of an address, in armor.
 func newCert(t *testing.T, address string) (cert *pgp.Cert, private []byte) {
 	t.Helper()
@@ -149,7 +85,7 @@ func newCert(t *testing.T, address string) (cert *pgp.Cert, private []byte) {
 
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, withDirectory(newDirectory()))
+	w := newWorld(t)
 	page, shown := w.owner(t, "joe.doe")
 	cert, private := newCert(t, "joe.doe@example.org")
 	other, _ := newCert(t, "joe.doe@example.net")
@@ -160,7 +96,7 @@ func TestPublish(t *testing.T) {
 	}{
 		{"nothing", "", http.StatusUnprocessableEntity, "not an OpenPGP certificate"},
 		{"text", "my key", http.StatusUnprocessableEntity, "not an OpenPGP certificate"},
-		{"of another address", string(other.Armor()), http.StatusUnprocessableEntity, "not for the address"},
+		{"of another address", string(other.Armor()), http.StatusUnprocessableEntity, "not for this address"},
 		{"private key", string(private), http.StatusUnprocessableEntity, "never give it to anyone"},
 		{"good", "\r\n" + string(cert.Armor()), http.StatusOK, "published, fingerprint " + string(cert.Fingerprint())},
 	}
@@ -174,13 +110,37 @@ func TestPublish(t *testing.T) {
 	if got.body != string(cert.Bytes()) {
 		t.Error("another certificate is served")
 	}
-	page = w.act(t, page, "/account/unpublish").want(t, http.StatusOK)
+	page = w.act(t, page, "/account/address").want(t, http.StatusOK)
 	w.get(t, "/.well-known/openpgpkey/hu/"+joe).want(t, http.StatusNotFound)
 
 	page = w.publishFile(t, page, cert.Bytes()).want(t, http.StatusOK)
 	w.get(t, "/.well-known/openpgpkey/hu/"+joe).want(t, http.StatusOK)
 	w.act(t, page, "/account/delete", "password", shown["Account password"], "sure", "yes").want(t, http.StatusOK)
 	w.get(t, "/.well-known/openpgpkey/hu/"+joe).want(t, http.StatusNotFound)
+}
+
+// TestPublishOnce: a certificate that stands under one address is refused under
+// another, also if it is for both, and whoever's that is.
+func TestPublishOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	page, _ := w.owner(t, "joe.doe")
+	page = w.act(t, page, "/account/alias", "name", "shop.one").want(t, http.StatusOK)
+	cert, _ := newCert(t, "joe.doe@example.org")
+	page = w.act(t, page, "/account/publish", "text", string(cert.Armor())).want(t, http.StatusOK)
+	page = w.act(t, page, "/account/publish", "text", string(cert.Armor())).want(t, http.StatusOK)
+	page = w.act(t, page, "/account/publish", "address", "shop.one@example.org", "text", string(cert.Armor())).want(t, http.StatusUnprocessableEntity)
+	page = w.act(t, page, "/account/publish", "address", "else@example.org", "text", string(cert.Armor())).want(t, http.StatusUnprocessableEntity)
+	joe, err := w.service.FindAccount(t.Context(), "joe.doe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := mailbox.Certificate{Fingerprint: string(cert.Fingerprint()), Bytes: cert.Bytes()}
+	if err := w.service.Publish(t.Context(), joe.ID, addr.MustParse("shop.one@example.org"), same); !errors.Is(err, mailbox.ErrExists) {
+		t.Errorf("got %v, want ErrExists", err)
+	}
+	alias, _ := newCert(t, "shop.one@example.org")
+	w.act(t, page, "/account/publish", "address", "shop.one@example.org", "text", string(alias.Armor())).want(t, http.StatusOK)
 }
 
 // publishFile sends the form as a browser does that has a file to send.
@@ -204,11 +164,4 @@ func (w *world) publishFile(t *testing.T, page answer, content []byte) answer {
 		t.Fatal(err)
 	}
 	return w.do(t, "POST", "/account/publish", body.String(), "Content-Type: "+form.FormDataContentType())
-}
-
-// panicking is a directory with a fault.
-type panicking struct{ *directory }
-
-func (panicking) Certificate(context.Context, string, string) ([]byte, error) {
-	panic("a loose thread")
 }
