@@ -54,6 +54,29 @@ func TestTermsDue(t *testing.T) {
 	}
 }
 
+// TestTermsOfOwners: of the owner's term and the relay's, the shorter one holds.
+func TestTermsOfOwners(t *testing.T) {
+	t.Parallel()
+	terms := DefaultTerms()
+	for _, c := range []struct {
+		name string
+		box  Mailbox
+		size int64
+		want Day
+	}{
+		{"shorter", Mailbox{ID: Inbox, Days: 3}, 1000, 103},
+		{"longer", Mailbox{ID: Inbox, Days: 30}, 1000, 120},
+		{"where the relay keeps mail", Mailbox{ID: 9, Days: 300}, 1000, 400},
+		{"large mail there", Mailbox{ID: 9, Days: 300}, 1 << 20, 400},
+		{"large mail in INBOX", Mailbox{ID: Inbox, Days: 9}, 1 << 20, 107},
+		{"the devices' mailbox", Mailbox{ID: 9, Use: UseRestante, Days: 3}, 1000, 0},
+	} {
+		if got := terms.due(&Aged{Mailbox: c.box.ID, Size: c.size, Saved: 100}, &c.box); got != c.want {
+			t.Errorf("%s: got day %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func TestOverdue(t *testing.T) {
 	t.Parallel()
 	h := newHolding(Account{}, testBoxes(), []Aged{

@@ -1,14 +1,15 @@
 package web_test
 
 import (
+	"context"
 	"crypto/rsa"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/web"
 	"github.com/restante/restante/web/token"
 )
@@ -22,19 +23,25 @@ var tokenKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
+// spentTokens remembers in memory what a store remembers on disk.
+type spentTokens struct{ set sync.Map }
+
+func (s *spentTokens) Spend(_ context.Context, token mailbox.SpentToken) error {
+	if _, spent := s.set.LoadOrStore(token, true); spent {
+		return mailbox.ErrExists
+	}
+	return nil
+}
+
+func (s *spentTokens) GiveBack(_ context.Context, token mailbox.SpentToken) error {
+	s.set.Delete(token)
+	return nil
+}
+
 // withTokens makes a relay where tokens are taken.
 func withTokens(t *testing.T, policy web.Policy) func(*options) {
 	return func(o *options) {
-		spent, err := token.OpenSpent(filepath.Join(t.TempDir(), "spent"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := spent.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		o.signup.Policy, o.signup.Spent = policy, spent
+		o.signup.Policy, o.signup.Spent = policy, &spentTokens{}
 		o.signup.TokenKeys = []*rsa.PublicKey{&tokenKey().PublicKey}
 	}
 }

@@ -23,13 +23,12 @@ const (
 	Closed Policy = "closed" // nobody: the operator makes accounts
 )
 
-// Spent remembers which tokens were used. *token.Spent does so for one node; the
-// nodes of a relay must share it.
+// Spent remembers which tokens were used, for all nodes of a relay: a mailbox.Store.
 type Spent interface {
-	// Spend calls use, and remembers the token if use returns nil, durably. It
-	// returns token.ErrSpent, and does not call use, if the token was spent or
-	// is being spent. An error of use is returned and the token stays good.
-	Spend(ctx context.Context, id token.ID, use func() error) error
+	// Spend remembers a token durably, or returns mailbox.ErrExists.
+	Spend(ctx context.Context, token mailbox.SpentToken) error
+	// GiveBack forgets it.
+	GiveBack(ctx context.Context, token mailbox.SpentToken) error
 }
 
 // SignupOptions is what a Signup is made of. Domain is needed; the zero value of
@@ -215,7 +214,23 @@ func (g *Signup) admitToken(ctx context.Context, text string, create func() erro
 	if err := t.Verify(g.o.TokenKeys...); err != nil {
 		return err
 	}
-	return g.o.Spent.Spend(ctx, t.ID(), create)
+	return g.spend(ctx, mailbox.SpentToken(t.ID()), create)
+}
+
+// spend remembers the token before create is called, and forgets it if create fails:
+// one that was being spent when the power went is lost, and none is worth two accounts.
+func (g *Signup) spend(ctx context.Context, t mailbox.SpentToken, create func() error) error {
+	err := g.o.Spent.Spend(ctx, t)
+	if errors.Is(err, mailbox.ErrExists) {
+		return token.ErrSpent
+	}
+	if err != nil {
+		return err
+	}
+	if err := create(); err != nil {
+		return errors.Join(err, g.o.Spent.GiveBack(context.WithoutCancel(ctx), t))
+	}
+	return nil
 }
 
 func (g *Signup) admitProof(text string, create func() error) error {

@@ -22,6 +22,7 @@ type adminRequest struct {
 	Ref      string `json:",omitempty"`
 	Old      string `json:",omitempty"` // password or recovery code
 	Password string `json:",omitempty"`
+	Alias    string `json:",omitempty"` // an address, or a local part
 
 	Addresses bool `json:",omitempty"` // show them
 	Limit     int  `json:",omitempty"` // of a list
@@ -39,6 +40,9 @@ const (
 	opEnable  adminOp = "enable"
 	opDisable adminOp = "disable"
 	opRemove  adminOp = "remove"
+
+	opAliasAdd    adminOp = "alias add"
+	opAliasRemove adminOp = "alias remove"
 )
 
 // adminReply is the outcome of an operation.
@@ -109,6 +113,8 @@ func (d direct) doOne(ctx context.Context, r adminRequest, info mailbox.AccountI
 		err = d.service.SetState(ctx, info.ID, mailbox.Disabled)
 	case opRemove:
 		err = d.service.RemoveAccount(ctx, info.ID)
+	case opAliasAdd, opAliasRemove:
+		return d.alias(ctx, r, info)
 	default:
 		err = fmt.Errorf("the relay does not know the operation %q: restart it with this version of restante", r.Op)
 	}

@@ -17,6 +17,7 @@ import (
 // the account commands work on when no relay runs.
 type domain struct {
 	store   *sqlstore.Store
+	key     *seal.RelayKey // of the store
 	service *mailbox.Service
 }
 
@@ -26,23 +27,28 @@ type domain struct {
 //
 // signUp decides whether a first login makes an account; nil refuses all.
 func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, signUp func(mailbox.FirstLogin) error) (d domain, err error) {
-	secret, err := d.openStore(ctx, cfg, log, getenv)
-	if err != nil {
-		return d, err
+	_, err = d.openStore(ctx, cfg, log, getenv)
+	if err == nil {
+		err = d.openService(cfg, log, signUp)
 	}
+	if err != nil {
+		d.close()
+		return domain{}, err
+	}
+	return d, nil
+}
+
+// openService makes the service above the store.
+func (d *domain) openService(cfg *config.Config, log *slog.Logger, signUp func(mailbox.FirstLogin) error) (err error) {
 	d.service, err = mailbox.New(mailbox.Options{
-		Store: d.store, Key: seal.NewRelayKey(secret, d.store.ID()), Domain: cfg.Domain, Log: log,
+		Store: d.store, Key: d.key, Domain: cfg.Domain, Log: log,
 		DefaultQuota: mailbox.Quota{Bytes: int64(cfg.Quota.Bytes), Messages: int64(cfg.Quota.Messages)},
 		Terms:        termsOf(&cfg.Expiry),
 		TempDir:      cfg.DataDir,
 		Limits:       mailbox.Limits{Queue: cfg.Queue.Messages},
 		SignUp:       signUp,
 	})
-	if err != nil {
-		d.close()
-		return domain{}, err
-	}
-	return d, nil
+	return err
 }
 
 // openStore opens the store for who serves it, and for places what it may be else.
@@ -59,8 +65,11 @@ func (d *domain) openStore(ctx context.Context, cfg *config.Config, log *slog.Lo
 		return relaySecret{}, err
 	}
 	o.KeyCheck, o.Places = keyCheckOf(secret), places
-	d.store, err = sqlstore.Open(ctx, o)
-	return secret, err
+	if d.store, err = sqlstore.Open(ctx, o); err != nil {
+		return secret, err
+	}
+	d.key = seal.NewRelayKey(secret, d.store.ID())
+	return secret, nil
 }
 
 func keyCheckOf(secret relaySecret) func(seal.StoreID) seal.KeyCheck {

@@ -21,7 +21,6 @@ import (
 	"github.com/restante/restante/mta"
 	"github.com/restante/restante/mta/queue"
 	"github.com/restante/restante/web"
-	"github.com/restante/restante/web/token"
 )
 
 // relay is everything that serves, wired together. Open it, run it, close it.
@@ -40,7 +39,6 @@ type relay struct {
 	dkim  *signer       // likewise
 
 	started time.Time
-	spent   *token.Spent // nil unless tokens are taken
 }
 
 // relayOptions is what the demonstration does differently.
@@ -65,6 +63,9 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 			r.close()
 		}
 	}()
+	if _, err := r.openStore(ctx, cfg, log, getenv); err != nil {
+		return nil, err
+	}
 	signup, err := r.openSignup(o)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if o.noFirstLogins {
 		firstLogin = nil
 	}
-	if r.domain, err = openDomain(ctx, cfg, log, getenv, firstLogin); err != nil {
+	if err := r.openService(cfg, log, firstLogin); err != nil {
 		return nil, err
 	}
 	if r.acme, err = r.openACME(o); err != nil {
@@ -295,9 +296,6 @@ func (r *relay) close() error {
 	}
 	if r.admin != nil {
 		r.admin.Close() // also removes the socket file
-	}
-	if r.spent != nil {
-		r.spent.Close()
 	}
 	return r.domain.close()
 }

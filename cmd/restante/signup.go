@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 
 	"github.com/restante/restante/internal/config"
 	"github.com/restante/restante/internal/listen"
@@ -12,13 +11,13 @@ import (
 	"github.com/restante/restante/web/token"
 )
 
-// spentTokensFile remembers which sign-up tokens were used, as hashes that lead to
-// no account.
-const spentTokensFile = "spent-tokens"
-
-// openSignup makes what decides who may get an address.
+// openSignup makes what decides who may get an address. It needs the store, which
+// remembers spent tokens for all nodes, and the relay key, under which they all sign
+// tickets.
 func (r *relay) openSignup(o relayOptions) (*web.Signup, error) {
-	opts := web.SignupOptions{Domain: r.cfg.Domain, Policy: web.Policy(r.cfg.Signup.Policy)}
+	opts := web.SignupOptions{
+		Domain: r.cfg.Domain, Policy: web.Policy(r.cfg.Signup.Policy), Secret: r.key.TicketSecret(), Spent: r.store,
+	}
 	if o.unlimited {
 		free := web.Rate{Every: 0, Burst: 1}
 		opts.Limits = web.SignupLimits{Wait: free, NetworkWait: free, Free: free, NetworkFree: free}
@@ -33,14 +32,6 @@ func (r *relay) openSignup(o relayOptions) (*web.Signup, error) {
 	if opts.TokenKeys, err = token.ParsePublic(b); err != nil {
 		return nil, fmt.Errorf("signup.token_keys: %w", err)
 	}
-	if err := os.MkdirAll(r.cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
-	}
-	spent, err := token.OpenSpent(filepath.Join(r.cfg.DataDir, spentTokensFile))
-	if err != nil {
-		return nil, err
-	}
-	r.spent, opts.Spent = spent, spent
 	return web.NewSignup(opts)
 }
 

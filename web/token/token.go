@@ -10,7 +10,7 @@
 //	           request, err := p.Request(public)
 //	operator   answer, err := token.Sign(key, request)
 //	user       t, err := p.Finish(public, answer)
-//	relay      err := t.Verify(public)       // then Spent.Spend(ctx, t.ID(), …)
+//	relay      err := t.Verify(public)       // then remember t.ID() as spent
 //
 // These are blind RSA signatures (RFC 9474, RSABSSA-SHA384-PSS-Randomized): what
 // the operator signs is a number that has nothing in common with the token. What
