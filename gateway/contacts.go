@@ -104,6 +104,18 @@ func (c *Contacts) Refuse(a addr.Address, f pgp.Fingerprint) error {
 	return c.decide(a, func(p Peer) (Peer, bool) { return p.Refuse(f) })
 }
 
+// Import makes c the key in use of an address, because the user says so.
+func (c *Contacts) Import(a addr.Address, cert *pgp.Cert, now time.Time) error {
+	_, err := c.Update(a, func(p Peer) (Peer, Event) { return p.Import(a, cert, now), Nothing })
+	return err
+}
+
+// Verify is Import for a key whose fingerprint was compared with its owner's.
+func (c *Contacts) Verify(a addr.Address, cert *pgp.Cert, now time.Time) error {
+	_, err := c.Update(a, func(p Peer) (Peer, Event) { return p.Verify(a, cert, now), Nothing })
+	return err
+}
+
 // Cert returns the certificate to encrypt to for an address, and what it is to us.
 // Errors: ErrNoKey, ErrHeld, and those of pgp.Cert.Usable.
 func (c *Contacts) Cert(a addr.Address, now time.Time) (*pgp.Cert, Standing, error) {

@@ -34,7 +34,8 @@ func gatewayCommand(e env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&h.flag, "dir", "", "keep keys and mail in `DIR` (default: what "+gatewayDirEnv+" says, else a folder of the user's)")
-	cmd.AddCommand(gatewayInit(e, h), gatewayRun(e, h), gatewayStatus(e, h), gatewayService(e, h))
+	cmd.AddCommand(gatewayInit(e, h), gatewayRun(e, h), gatewayStatus(e, h), gatewayService(e, h),
+		gatewayContacts(e, h), gatewayAccept(e, h), gatewayKey(e, h))
 	return cmd
 }
 

@@ -30,7 +30,12 @@ type operation func(ctx context.Context, g *openedGateway, request json.RawMessa
 
 // gatewayOperations are the commands by the names that the socket knows.
 var gatewayOperations = map[string]operation{
-	"status": opGatewayStatus,
+	"status":     opGatewayStatus,
+	"contacts":   opContacts,
+	"accept":     opAccept,
+	"key":        opKey,
+	"key-export": opKeyExport,
+	"key-import": opKeyImport,
 }
 
 // do does an operation. request and reply are what JSON makes of them; reply may be nil.
