@@ -45,7 +45,13 @@ const (
 // Compose writes the draft to w as a complete mail: the header that everybody sees, and PGP/MIME (RFC 3156) around the
 // draft's own header and content, signed by k. If it fails, what was written to w is useless. Errors about recipients
 // are those of EncryptTo and come before anything is written.
-func (k *Key) Compose(w io.Writer, d Draft) error {
+func (k *Key) Compose(w io.Writer, d Draft) error { return compose(w, d, k.EncryptTo) }
+
+// Compose is Key.Compose without a signature: for a mail that must not tell who wrote it, to somebody who shares a
+// passphrase.
+func Compose(w io.Writer, d Draft) error { return compose(w, d, EncryptTo) }
+
+func compose(w io.Writer, d Draft, encrypt func(io.Writer, []*Cert, EncryptOptions) (io.WriteCloser, error)) error {
 	entity := bufio.NewReaderSize(d.Entity, 4096)
 	head, err := readHead(entity, maxEntityHeader)
 	if err != nil {
@@ -65,7 +71,7 @@ func (k *Key) Compose(w io.Writer, d Draft) error {
 	if err := writeFrame(&frame, outer, boundary); err != nil {
 		return fmt.Errorf("compose: %w", err)
 	}
-	sealed, err := k.EncryptTo(&prefixWriter{w: out, prefix: frame.Bytes()}, d.Certs, d.Encrypt)
+	sealed, err := encrypt(&prefixWriter{w: out, prefix: frame.Bytes()}, d.Certs, d.Encrypt)
 	if err != nil {
 		return fmt.Errorf("compose: %w", err)
 	}
