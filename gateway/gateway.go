@@ -72,6 +72,9 @@ type Gateway struct {
 	contacts *Contacts
 	local    *Local
 	box      *outbox
+	name     string // the user's, for those they meet
+	joins    *joiner
+	groups   *groups
 	sender   *sender
 	watcher  *watcher
 	searcher *searcher
@@ -102,11 +105,9 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
-	ix, err := index.Open(o.Vault)
-	if err != nil {
+	if err := g.openParts(account); err != nil {
 		return nil, errors.Join(fmt.Errorf("open gateway: %w", err), g.local.Close())
 	}
-	g.searcher = newSearcher(ix, g.local.Session, o.Log)
 	g.sender = g.newSender()
 	g.watcher = g.newWatcher()
 	return g, nil
@@ -129,10 +130,27 @@ func (g *Gateway) newSender() *sender {
 	}
 }
 
+// openParts opens what stands on the vault and the local store.
+func (g *Gateway) openParts(account Account) error {
+	ix, err := index.Open(g.o.Vault)
+	if err != nil {
+		return err
+	}
+	g.searcher = newSearcher(ix, g.local.Session, g.o.Log)
+	g.name = account.Name
+	if g.groups, err = openGroups(g.o.Vault, g.upstream.Address); err != nil {
+		return err
+	}
+	g.joins = &joiner{
+		vault: g.o.Vault, contacts: g.contacts, own: g.own.Load, now: g.o.Now, send: g.sendNote, addMember: g.joined,
+	}
+	return g.joins.load()
+}
+
 func (g *Gateway) newWatcher() *watcher {
 	s := &syncer{
 		vault: g.o.Vault, local: g.local, dir: g.o.TempDir, log: g.o.Log,
-		opener: &opener{own: g.own.Load, contacts: g.contacts, dir: g.o.TempDir, now: g.o.Now},
+		opener: &opener{own: g.own.Load, contacts: g.contacts, joins: g.joins, groups: g.groups, dir: g.o.TempDir, now: g.o.Now},
 		upload: func(w io.Writer, header []byte, body io.Reader) error {
 			return sealToSelf(w, g.own.Load(), header, body, g.o.Now())
 		},
@@ -172,7 +190,7 @@ func (g *Gateway) Send(ctx context.Context, from addr.Address, to []addr.Address
 	if err != nil {
 		return err
 	}
-	err = g.send(o)
+	err = g.send(ctx, o)
 	if err := errors.Join(err, o.content.close()); err != nil {
 		return err
 	}
@@ -180,13 +198,29 @@ func (g *Gateway) Send(ctx context.Context, from addr.Address, to []addr.Address
 	return nil
 }
 
-func (g *Gateway) send(o *outgoing) error {
+func (g *Gateway) send(ctx context.Context, o *outgoing) error {
+	if command, ok := o.command(); ok {
+		return g.obey(ctx, command)
+	}
+	if err := g.groups.route(o); err != nil {
+		return err
+	}
 	k, err := g.contacts.resolve(g.own.Load(), o.to, g.o.Now())
 	if err != nil {
 		return err
 	}
-	_, err = g.box.put(o, k)
-	return err
+	if _, err = g.box.put(o, k); err != nil {
+		return err
+	}
+	for _, a := range o.to {
+		if err := g.contacts.welcome(a, wanted); err != nil { // who is written to may answer
+			return err
+		}
+	}
+	if o.group == nil {
+		return nil
+	}
+	return g.groups.remember(o.group.ID, o.message.Envelope.MessageID)
 }
 
 // ServeSubmission takes mail from the user's mail client by SMTP, on connections of

@@ -17,6 +17,8 @@ import (
 type opener struct {
 	own      func() *Identity
 	contacts *Contacts
+	joins    *joiner
+	groups   *groups
 	dir      string
 	now      func() time.Time
 }
@@ -25,6 +27,7 @@ type opener struct {
 // closed.
 type opened struct {
 	Verdict
+	fate    fate
 	page    page
 	content *spool // what was encrypted; nil if nothing was decrypted
 }
@@ -58,6 +61,18 @@ func (r *opener) open(raw *spool, digest string) (*opened, error) {
 		return r.cleartext(raw, digest, outer, from)
 	}
 	content, mail, err := r.decrypt(raw, from)
+	if err == nil {
+		done, herr := r.handshake(mail, from)
+		if done {
+			return &opened{fate: consumed, content: content}, nil
+		}
+		if err = herr; err == nil && mail.OpenedBy == "" {
+			err = pgp.ErrNoKey // an invitation's secret, which others know too, makes no mail
+		}
+		if err != nil {
+			err = errors.Join(err, content.close())
+		}
+	}
 	if isVerdict(err) {
 		v := judgeFailure(err)
 		return &opened{Verdict: v, page: unreadable(v, digest, outer.Root.Header, err, raw.reader(0))}, nil
@@ -90,7 +105,11 @@ func (r *opener) cleartext(raw *spool, digest string, outer *mime.Message, from 
 		return nil, err
 	}
 	v := Verdict{State: Cleartext}
-	return &opened{Verdict: v, page: page{
+	p, err := r.contacts.Peer(from)
+	if err != nil {
+		return nil, err
+	}
+	return &opened{Verdict: v, fate: fateOf(p, v), page: page{
 		verdict: v, digest: digest, header: outer.Root.Header, entity: outer.Root.Header, body: raw.reader(outer.HeaderLen),
 	}}, nil
 }
@@ -122,7 +141,9 @@ func (r *opener) decrypt(raw *spool, from addr.Address) (*spool, pgp.Opened, err
 
 func (r *opener) decryptWith(raw *spool, certs []*pgp.Cert) (*spool, pgp.Opened, error) {
 	content := newSpool(r.dir)
-	mail, err := pgp.Open(content, raw.reader(0), pgp.DecryptOptions{Keys: r.own().Keys(), Certs: certs, Now: r.now})
+	mail, err := pgp.Open(content, raw.reader(0), pgp.DecryptOptions{
+		Keys: r.own().Keys(), Passphrases: r.joins.secrets(), Certs: certs, Now: r.now,
+	})
 	if err == nil {
 		err = content.finish()
 	}
@@ -150,21 +171,39 @@ func (r *opener) encrypted(content *spool, mail pgp.Opened, digest string, from 
 	if mail.Protected {
 		header, shown = inner.Root.Header, inner.Envelope
 	}
-	e, err := r.evidence(mail, from, soleAddress(shown.From))
+	sender := soleAddress(shown.From)
+	p, err := r.contacts.Peer(sender)
 	if err != nil {
 		return nil, err
 	}
-	v := judge(e)
+	v := judge(r.evidence(mail, p, from, sender))
 	v.Outside = !mail.Protected
-	if err := r.learn(mail, v, from, shown); err != nil {
+	if err := r.learn(mail, v, p, from, shown); err != nil {
 		return nil, err
 	}
-	return &opened{Verdict: v, content: content, page: page{
-		verdict: v, digest: digest, header: header, entity: inner.Root.Header, body: content.reader(inner.HeaderLen),
-	}}, nil
+	g, err := r.inGroup(mail, v, p, from, shown)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{Verdict: v, fate: fateOf(p, v), content: content, page: page{
+		verdict: v, digest: digest, header: header, entity: inner.Root.Header, body: content.reader(inner.HeaderLen), group: g,
+	}}
+	if _, ok := findField(mail.Header, "Secure-Join"); ok && o.fate == toRequests {
+		o.fate = stay // it may be for another device of the user's
+	}
+	return o, nil
 }
 
-func (r *opener) evidence(mail pgp.Opened, outside, shown addr.Address) (evidence, error) {
+// handshake gives a mail of SecureJoin to the meeting that it is a step of.
+func (r *opener) handshake(mail pgp.Opened, from addr.Address) (done bool, err error) {
+	if _, ok := findField(mail.Header, "Secure-Join"); !ok {
+		return false, nil
+	}
+	inner, _ := findField(mail.Header, "From")
+	return r.joins.handle(arrival{mail, from, soleAddress(mime.ParseAddressList(inner))})
+}
+
+func (r *opener) evidence(mail pgp.Opened, p Peer, outside, shown addr.Address) evidence {
 	own := r.own()
 	e := evidence{
 		result: mail.Result, fromAgree: !shown.IsZero() && shown.Equal(outside), fromOwn: shown.Equal(own.Address),
@@ -172,23 +211,17 @@ func (r *opener) evidence(mail pgp.Opened, outside, shown addr.Address) (evidenc
 	for _, k := range own.Keys() {
 		e.own = e.own || k.Fingerprint() == mail.Signer
 	}
-	if shown.IsZero() {
-		return e, nil
-	}
-	p, err := r.contacts.Peer(shown)
-	if err != nil {
-		return e, err
-	}
 	e.standing = p.Standing(mail.Signer)
 	if a, ok := pgp.FindAutocrypt(mail.Header, shown); ok && e.fromAgree && e.standing < Changed && a.Cert.Fingerprint() == mail.Signer {
-		e.standing, e.isNew = Pinned, true // learn pins it
+		e.standing = Pinned // learn pins it
 	}
-	return e, nil
+	e.stranger = p.stranger()
+	return e
 }
 
 // learn takes over what the mail says about keys: its sender's own if From holds,
 // and gossip if the signer's key is in use.
-func (r *opener) learn(mail pgp.Opened, v Verdict, from addr.Address, shown mime.Envelope) error {
+func (r *opener) learn(mail pgp.Opened, v Verdict, sender Peer, from addr.Address, shown mime.Envelope) error {
 	switch v.State {
 	case Good, NewKey, KeyChanged:
 	default:
@@ -206,7 +239,11 @@ func (r *opener) learn(mail pgp.Opened, v Verdict, from addr.Address, shown mime
 		if g.Addr.Equal(from) || g.Addr.Equal(r.own().Address) || !containsAddress(recipients, g.Addr) {
 			continue
 		}
-		_, err := r.contacts.Update(g.Addr, func(p Peer) (Peer, Event) { return p.Hear(g.Addr, g.Cert, from, at) })
+		_, err := r.contacts.Update(g.Addr, func(p Peer) (Peer, Event) {
+			p, event := p.Hear(g.Addr, g.Cert, from, at)
+			p.Introduced = p.Introduced || v.State == Good && !sender.stranger()
+			return p, event
+		})
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,16 @@ func newReading(t *testing.T) *reading {
 	v, _ := newVault(t)
 	me, key := generate(t, "me@x.test")
 	own := &Identity{Address: me, Current: key}
-	return &reading{&opener{own: func() *Identity { return own }, contacts: NewContacts(v), dir: t.TempDir(), now: time.Now}, me, key}
+	r := &opener{own: func() *Identity { return own }, contacts: NewContacts(v), dir: t.TempDir(), now: time.Now}
+	r.joins = &joiner{vault: v, contacts: r.contacts, own: r.own, now: r.now}
+	if err := r.joins.load(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if r.groups, err = openGroups(v, me); err != nil {
+		t.Fatal(err)
+	}
+	return &reading{r, me, key}
 }
 
 // read opens a mail and returns what the user's client gets.
@@ -177,6 +186,9 @@ func TestVerdicts(t *testing.T) {
 				if _, err := r.contacts.Update(a, func(p Peer) (Peer, Event) {
 					return p.See(a, Sighting{Date: day(i), Cert: k.Cert(), Signer: k.Fingerprint()})
 				}); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.contacts.Welcome(a); err != nil {
 					t.Fatal(err)
 				}
 			}

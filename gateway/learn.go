@@ -162,6 +162,7 @@ func (p Peer) take(owner addr.Address, c *pgp.Cert, from Provenance) Peer {
 // pin makes f the key in use by the user's decision. Only the verified key stays
 // verified.
 func (p *Peer) pin(f pgp.Fingerprint) {
+	p.Accepted, p.Blocked = true, false
 	if p.Verified != f {
 		p.Verified = ""
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -51,18 +52,32 @@ type outbox struct {
 	dir   string // for spools
 }
 
-// put keeps the mail, durably: every message encrypted, or, after an error, none.
+// draft is one message of a mail before it is encrypted.
+type draft struct {
+	to    []addr.Address
+	write func(io.Writer) error // writes it, encrypted
+}
+
+// put keeps a mail of the user's client: every message encrypted, or, after an error,
+// none.
 func (b *outbox) put(o *outgoing, k keys) (Outgoing, error) {
-	item := Outgoing{
-		ID: rand.Text(), From: o.from.String(), Subject: o.message.Envelope.Subject, Accepted: k.now, Next: k.now,
-	}
+	var drafts []draft
 	for _, m := range o.messages() {
+		drafts = append(drafts, draft{m.to, func(w io.Writer) error { return o.compose(w, m, k) }})
+	}
+	return b.add(o.from, o.message.Envelope.Subject, drafts, k.now)
+}
+
+// add keeps a mail, durably: every message of it, or, after an error, none.
+func (b *outbox) add(from addr.Address, subject string, drafts []draft, now time.Time) (Outgoing, error) {
+	item := Outgoing{ID: rand.Text(), From: from.String(), Subject: subject, Accepted: now, Next: now}
+	for _, d := range drafts {
 		part := Part{Blob: item.ID + "/" + rand.Text()}
-		for _, a := range m.to {
+		for _, a := range d.to {
 			part.To = append(part.To, a.String())
 		}
 		item.Parts = append(item.Parts, part) // so that drop finds a blob half written
-		if err := b.putMessage(part.Blob, o, m, k); err != nil {
+		if err := b.putMessage(part.Blob, d); err != nil {
 			return Outgoing{}, errors.Join(err, b.drop(item))
 		}
 	}
@@ -72,9 +87,9 @@ func (b *outbox) put(o *outgoing, k keys) (Outgoing, error) {
 	return item, nil
 }
 
-func (b *outbox) putMessage(blob string, o *outgoing, m message, k keys) error {
+func (b *outbox) putMessage(blob string, d draft) error {
 	s := newSpool(b.dir)
-	err := o.compose(s, m, k)
+	err := d.write(s)
 	if err == nil {
 		err = s.finish()
 	}

@@ -25,6 +25,7 @@ type outgoing struct {
 	from    addr.Address
 	to      []addr.Address // those of the SMTP envelope
 	visible []addr.Address // those of To and Cc
+	group   *Group         // that the mail is to, or nil
 	message *mime.Message
 	content *spool
 }
@@ -149,30 +150,20 @@ func (o *outgoing) outerTo(m message) []addr.Address {
 // the recipients whom it names, so that each of them can answer all.
 func (o *outgoing) header(k keys, own *pgp.Cert) (header []pgp.Field, autocrypt pgp.Field, err error) {
 	header = outgoingHeader(o.message.Root, o.from, k.now)
+	if o.group != nil {
+		header = o.group.replaceTo(header, o.from)
+	}
 	value, err := pgp.Autocrypt{Addr: o.from, Mutual: true, Cert: own}.Value()
 	if err != nil {
 		return nil, pgp.Field{}, err
 	}
 	autocrypt = pgp.Field{Name: "Autocrypt", Value: value}
 	header = append(header, autocrypt)
-	if len(o.visible) < 2 {
+	if len(o.visible) < 2 && o.group == nil {
 		return header, autocrypt, nil
 	}
-	for _, a := range o.visible {
-		cert := k.certs[a.Key()]
-		if cert == nil || a.Equal(o.from) {
-			continue
-		}
-		value, err := pgp.Autocrypt{Addr: a, Cert: cert}.Value()
-		if errors.Is(err, pgp.ErrAutocrypt) {
-			continue // too large to travel: the others must get it in another way
-		}
-		if err != nil {
-			return nil, pgp.Field{}, err
-		}
-		header = append(header, pgp.Field{Name: "Autocrypt-Gossip", Value: value})
-	}
-	return header, autocrypt, nil
+	gossip, err := k.gossip(o.visible)
+	return append(header, gossip...), autocrypt, err
 }
 
 // unique returns each certificate once.

@@ -62,6 +62,14 @@ type Peer struct {
 	Claimed   pgp.Fingerprint `json:"claimed,omitempty"`
 	ClaimedAt time.Time       `json:"claimedAt,omitzero"`
 
+	// Accepted says that the user wants mail of this peer: they wrote to them, met them
+	// by an invitation, or took their first mail out of Requests. Blocked is the
+	// opposite. Neither is so until the user has decided. Introduced says that somebody
+	// who was accepted has named the peer's key in a mail to both.
+	Accepted   bool `json:"accepted,omitempty"`
+	Blocked    bool `json:"blocked,omitempty"`
+	Introduced bool `json:"introduced,omitempty"`
+
 	// The rest is the peer state of Autocrypt Level 1, 3.2.
 	LastSeen    time.Time `json:"lastSeen,omitzero"`
 	AutocryptAt time.Time `json:"autocryptAt,omitzero"`
@@ -118,6 +126,9 @@ func (p Peer) Fingerprint() (pgp.Fingerprint, Standing, error) {
 	}
 	return "", Unknown, ErrNoKey
 }
+
+// stranger reports whether nobody has decided yet that mail of the peer is wanted.
+func (p Peer) stranger() bool { return !p.Accepted && !p.Introduced && !p.Blocked }
 
 // clone returns a copy that shares nothing that changes.
 func (p Peer) clone() Peer {

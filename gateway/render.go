@@ -34,6 +34,7 @@ type page struct {
 	// header is the raw header to show, and entity the raw fields about the content.
 	header, entity []byte
 	body           io.Reader
+	group          *Group // that the mail is in, or nil
 }
 
 // reader returns the mail. What the gateway says stands first: a client that shows
@@ -44,6 +45,9 @@ func (p page) reader() io.Reader {
 		b.WriteString(f.Name + ": " + f.Value + "\r\n")
 	}
 	b.WriteString(digestField + ": " + p.digest + "\r\n")
+	if p.group != nil {
+		b.WriteString(p.group.shownAs())
+	}
 	p.writeHeader(&b)
 	b.WriteString("MIME-Version: 1.0\r\n")
 	for f := range mime.Fields(p.entity) {
@@ -64,6 +68,7 @@ func (p page) writeHeader(b *strings.Builder) {
 	for f := range mime.Fields(p.header) {
 		switch {
 		case f.Name == "" || isOurs(f.Name) || isContent(f.Name):
+		case p.group != nil && (f.Is("To") || f.Is("Cc") || f.Is("Reply-To")): // answers to all go to the group
 		case f.Is("Subject"):
 			if !found {
 				subject, found = f.Value(), true

@@ -193,6 +193,7 @@ func TestConversation(t *testing.T) {
 	relay := newRelay(t)
 	alice, bob := newHome(t, relay.account(t, "alice")), newHome(t, relay.account(t, "bob"))
 	alice.knows(t, bob.account.Address, bob.key.Cert())
+	must(t, bob.Contacts().Welcome(addr.MustParse(alice.account.Address)))
 	inboxes := map[*home]*imapclient.Client{}
 	for _, h := range []*home{alice, bob} {
 		ln := listenLoopback(t)

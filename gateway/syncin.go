@@ -73,7 +73,7 @@ func (c *cycle) take(ctx context.Context, p *pair, uid imap.UID, raw *spool, dat
 		return err
 	}
 	here, err = c.append(ctx, p, uid, raw, digest, date)
-	if err != nil {
+	if err != nil || here == 0 {
 		return err
 	}
 	return c.join(ctx, p, uid, here, digest, p.look.messages[uid])
@@ -176,17 +176,24 @@ func (c *cycle) movedThere(ctx context.Context, p *pair, uid imap.UID, digest st
 			}
 			q.ledger.drop(e)
 			delete(q.here, e.Local)
+			if err := c.decided(ctx, q, p, done.Dest[0]); err != nil {
+				return false, err
+			}
 			return true, c.join(ctx, p, uid, done.Dest[0], digest, newFlagSet(e.Flags...))
 		}
 	}
 	return false, nil
 }
 
-// append opens a message and puts it into the local store.
+// append opens a message and puts it into the local store. It returns 0 if the message
+// has no place in this mailbox, and has been taken out of it on the server.
 func (c *cycle) append(ctx context.Context, p *pair, uid imap.UID, raw *spool, digest string, date time.Time) (mailbox.UID, error) {
 	o, err := c.opener.open(raw, digest)
 	if err != nil {
 		return 0, err
+	}
+	if filed, err := c.file(ctx, p, uid, o.fate); filed || err != nil {
+		return 0, errors.Join(err, o.close())
 	}
 	here, err := c.keep(ctx, p, o.page.reader(), p.look.messages[uid], date)
 	return here, errors.Join(err, o.close())

@@ -109,7 +109,7 @@ func (c *cycle) movedHere(ctx context.Context, p *pair, e *entry) (bool, error) 
 				return false, err
 			}
 			if id == e.ID {
-				return true, c.moveThere(p, e, q, uid)
+				return true, errors.Join(c.decided(ctx, p, q, uid), c.moveThere(p, e, q, uid))
 			}
 		}
 	}
@@ -169,6 +169,9 @@ func (c *cycle) enter(ctx context.Context, p *pair, uid mailbox.UID) error {
 	e := &entry{Local: uid, ID: id, Flags: p.here[uid].names()}
 	if q, source := c.source(id); source != nil {
 		if e.Remote, err = c.r.copy(q.far, source.Remote, p.far, false); err != nil {
+			return err
+		}
+		if err := c.decided(ctx, q, p, uid); err != nil {
 			return err
 		}
 		flags := q.look.messages[source.Remote]

@@ -26,7 +26,7 @@ type State int
 const (
 	Good         State = iota // encrypted, and signed by a key in use for its sender
 	Own                       // encrypted, and signed by the user
-	NewKey                    // encrypted, and signed by a key that was new with it
+	NewKey                    // encrypted, and signed by somebody whom the user has not accepted yet
 	Cleartext                 // not encrypted
 	NotSigned                 // encrypted by anybody
 	UnknownKey                // signed by a key that we don't have
@@ -66,7 +66,7 @@ type evidence struct {
 	standing  Standing // of the signer's key, for the address in From
 	fromAgree bool     // From inside is From outside, and there is one
 	fromOwn   bool     // From is the user's address
-	isNew     bool     // the signer's key is pinned since this mail
+	stranger  bool     // the user has not decided to have mail of the sender
 }
 
 // judge returns the verdict on a mail that was decrypted.
@@ -91,7 +91,7 @@ func judge(e evidence) Verdict {
 		v.State = KeyChanged
 	case e.standing == Unknown:
 		v.State = UnknownKey
-	case e.isNew:
+	case e.stranger:
 		v.State = NewKey
 	}
 	return v
