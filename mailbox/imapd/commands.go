@@ -56,6 +56,8 @@ var commands = map[string]command{
 	"COMPRESS":       {loggedIn, everything, (*conn).compress},
 	"GETQUOTA":       {loggedIn, everything, (*conn).getQuota},
 	"GETQUOTAROOT":   {loggedIn, everything, (*conn).getQuotaRoot},
+	"GETMETADATA":    {loggedIn, everything, (*conn).getMetadata},
+	"SETMETADATA":    {loggedIn, everything, (*conn).setMetadata},
 	"CLOSE":          {selectedState, nothingElse, (*conn).close},
 	"UNAUTHENTICATE": {loggedIn, nothingElse, (*conn).unauthenticate},
 	"UNSELECT":       {selectedState, nothingElse, (*conn).unselect},
@@ -193,6 +195,9 @@ func (c *conn) answer(tag string, s *statusError) error {
 				c.w.Astring(a)
 			}
 			c.w.Close()
+		}
+		if s.more != "" {
+			c.w.Word(s.more)
 		}
 		c.w.CloseCode()
 	}

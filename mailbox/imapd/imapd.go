@@ -55,6 +55,14 @@ type Options struct {
 	// Index narrows searches for texts; nil has them open every message.
 	Index Index
 
+	// Shared are METADATA entries of the server, by their names in lower case:
+	// what every client may know of the relay.
+	Shared map[string]string
+
+	// Push says that something wakes devices by their push tokens: they are kept,
+	// and clients are told to give them.
+	Push bool
+
 	Limits Limits
 	Log    *slog.Logger // nil discards
 }

@@ -18,6 +18,7 @@ type statusError struct {
 	typ  imap.StatusResponseType
 	code imap.ResponseCode
 	args []string // of the code: a list of strings; nil for none
+	more string   // of the code: words of the protocol; "" for none
 	text string
 }
 
@@ -25,6 +26,11 @@ func (e *statusError) Error() string { return e.text }
 
 func no(code imap.ResponseCode, text string) error {
 	return &statusError{typ: imap.StatusResponseTypeNo, code: code, text: text}
+}
+
+// detailed is no with words of the protocol behind the code.
+func detailed(code imap.ResponseCode, more, text string) error {
+	return &statusError{typ: imap.StatusResponseTypeNo, code: code, more: more, text: text}
 }
 
 func bad(text string) error {

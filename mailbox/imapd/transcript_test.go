@@ -25,6 +25,9 @@ import (
 //	with messages N     N small messages are in INBOX: subject m1, m2, …
 //	with quota B N      the account may keep B bytes and N messages
 //	with tls            passwords are taken only under TLS
+//	with terms          the relay keeps mail for the default terms
+//	with push           the relay wakes devices
+//	with shared X Y     the server has the METADATA entry X, with the words Y
 //	with limit X N      a field of imapd.Limits: a number, or a duration
 //
 // And what the test does in the midst of one:
@@ -39,7 +42,7 @@ func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	transcript.Run(t, "testdata/*.txtar", func(t *testing.T, s *transcript.Script) transcript.Server {
 		p := &play{script: s}
-		p.world = newWorld(t, p.options(t))
+		p.world = newWorldOn(t, p.service, p.options(t))
 		p.created = p.account(t, "b@example.org", p.bounds)
 		n, _ := strconv.Atoi(s.Setting("messages"))
 		for i := range n {
@@ -63,6 +66,13 @@ type play struct {
 	created mailbox.Created
 }
 
+// service sets what the script asks of the service.
+func (p *play) service(o *mailbox.Options) {
+	if p.script.Has("terms") {
+		o.Terms = mailbox.DefaultTerms()
+	}
+}
+
 // options returns what the script asks of the server.
 func (p *play) options(t *testing.T) func(*imapd.Options) {
 	return func(o *imapd.Options) {
@@ -72,6 +82,10 @@ func (p *play) options(t *testing.T) func(*imapd.Options) {
 		}
 		if limit := p.script.Setting("limit"); limit != "" {
 			setLimit(t, &o.Limits, limit)
+		}
+		o.Push = p.script.Has("push")
+		if name, value, ok := strings.Cut(p.script.Setting("shared"), " "); ok {
+			o.Shared = map[string]string{name: value}
 		}
 	}
 }

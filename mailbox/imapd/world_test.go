@@ -43,8 +43,14 @@ type world struct {
 // before it begins.
 func newWorld(tb testing.TB, change ...func(*imapd.Options)) *world {
 	tb.Helper()
+	return newWorldOn(tb, func(*mailbox.Options) {}, change...)
+}
+
+// newWorldOn makes a world on a service with other options.
+func newWorldOn(tb testing.TB, service func(*mailbox.Options), change ...func(*imapd.Options)) *world {
+	tb.Helper()
 	w := &world{log: &lockedBuffer{}}
-	w.Service = newService(tb, slog.New(slog.NewTextHandler(w.log, nil)))
+	w.Service = newService(tb, slog.New(slog.NewTextHandler(w.log, nil)), service)
 	o := imapd.Options{Service: w.Service, InsecureAuth: true, Log: slog.New(slog.NewTextHandler(w.log, nil))}
 	for _, f := range change {
 		f(&o)
@@ -60,7 +66,7 @@ func newWorld(tb testing.TB, change ...func(*imapd.Options)) *world {
 }
 
 // newService makes a service on a store of its own, until the end of the test.
-func newService(tb testing.TB, log *slog.Logger) *mailbox.Service {
+func newService(tb testing.TB, log *slog.Logger, change ...func(*mailbox.Options)) *mailbox.Service {
 	tb.Helper()
 	store, err := sqlstore.Open(tb.Context(), sqlstore.Options{
 		Path: filepath.Join(tb.TempDir(), "mail.db"), CheckOnClose: true, Now: now, Log: log,
@@ -69,11 +75,15 @@ func newService(tb testing.TB, log *slog.Logger) *mailbox.Service {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s, err := mailbox.New(mailbox.Options{
+	o := mailbox.Options{
 		Store: store, Key: seal.NewRelayKey(relaySecret, store.ID()), Domain: "example.org", TempDir: tb.TempDir(),
 		Passwords: seal.Params{Time: 1, MemoryKiB: 1 << 10, Threads: 1},
 		Now:       now, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Log: log,
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	s, err := mailbox.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}

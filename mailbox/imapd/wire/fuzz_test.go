@@ -30,6 +30,8 @@ var grammars = []grammar{
 	{"status", func(d *Decoder) any { return d.StatusItems() }, func(e *Encoder, v any) { e.StatusItems(v.(StatusItems)) }},
 	{"fetch", func(d *Decoder) any { return d.Fetch() }, func(e *Encoder, v any) { f := v.(Fetch); e.Fetch(&f) }},
 	{"search", func(d *Decoder) any { return d.Search() }, func(e *Encoder, v any) { s := v.(Search); e.Search(&s) }},
+	{"getmetadata", func(d *Decoder) any { return d.GetMetadata() }, func(e *Encoder, v any) { g := v.(GetMetadata); e.GetMetadata(&g) }},
+	{"entries", func(d *Decoder) any { return d.MetadataEntries() }, func(e *Encoder, v any) { e.MetadataEntries(v.([]MetadataEntry)) }},
 }
 
 // deeper is how much the normal form may be nested beyond what was read: NEW,
@@ -52,6 +54,8 @@ func FuzzDecoder(f *testing.F) {
 			"BINARY.SIZE[1.2]", "RFC822.HEADER (PARTIAL -1:-5)", "BODY[HEADER.FIELDS ({1+}\r\nx)]"},
 		{`RETURN (MIN PARTIAL 1:5) CHARSET UTF-8 OR NOT (SEEN NEW) FROM "x" UNKEYWORD a`, "OLD 1:* UID $",
 			`MODSEQ "/flags/\\draft" all 5 HEADER X {1+}` + "\r\nx OLDER 5"},
+		{`(DEPTH infinity MAXSIZE 5) "" /shared`, `INBOX (/private/a "b")`, "x (MAXSIZE 1) (/a)"},
+		{`(/private/a NIL "b" "c\"d")`, "(/shared/a ~{2+}\r\n\x00x)"},
 	} {
 		for _, s := range seeds {
 			f.Add(byte(i), []byte(s+"\r\n"))
