@@ -166,3 +166,6 @@ func (s *Service) destination(domain string) DestinationID {
 
 // Reader returns a reader of the message from its beginning.
 func (m *Spooled) Reader() io.Reader { return io.NewSectionReader(m.spool, 0, m.Size) }
+
+// ReadAt implements io.ReaderAt over the message as it came in.
+func (m *Spooled) ReadAt(p []byte, off int64) (int, error) { return m.spool.ReadAt(p, off) }

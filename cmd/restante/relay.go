@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -139,6 +140,8 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 	}
 	r.imap = imapd.New(imapd.Options{
 		Service: r.service, TLS: r.tls.Config("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
+		// Delta Chat sends a mail to so many recipients at once.
+		Shared: map[string]string{"/shared/vendor/deltachat/maxsmtprecipients": strconv.Itoa(l.Recipients)},
 	})
 	return nil
 }

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ type appending struct {
 	to   mailbox.Folder
 	room func(size int64) error // judges the next message by its size
 	ms   []appended
+	old  *mailbox.Item // what the message replaces, for REPLACE
 }
 
 // appended is one message of an APPEND.
@@ -69,15 +71,38 @@ func (a *appending) next(d *wire.Decoder) error {
 		return d.Err()
 	}
 	var err error
-	m.message, err = a.srv.o.Service.Receive(a.ctx, lit, mailbox.ReceiveOptions{Gate: a.srv.o.Gate})
-	if err != nil {
+	if m.message, err = a.receive(lit); err != nil {
 		return err
 	}
 	a.ms = append(a.ms, m)
 	if utf8 {
 		d.Expect(')')
 	}
-	return a.check(&m)
+	return nil
+}
+
+// receive takes a message in, in a form that can be fetched again.
+func (a *appending) receive(lit *wire.Literal) (*mailbox.Spooled, error) {
+	o := mailbox.ReceiveOptions{Gate: a.srv.o.Gate}
+	m, err := a.srv.o.Service.Receive(a.ctx, lit, o)
+	if err != nil || !m.Message.Has(mime.NUL) {
+		return m, err
+	}
+	defer m.Close()
+	text, err := withoutNUL(m, m.Message)
+	if err == nil {
+		var plain *mailbox.Spooled
+		if plain, err = a.srv.o.Service.Receive(a.ctx, text, o); err == nil && !plain.Message.Has(mime.NUL) {
+			return plain, nil
+		}
+		if err == nil {
+			err = errors.Join(errNotBinary, plain.Close())
+		}
+	}
+	if errors.Is(err, errNotBinary) {
+		return nil, no(imap.ResponseCodeUnknownCTE, "The message holds NUL outside of its binary parts: send it in base64")
+	}
+	return nil, err
 }
 
 // flags reads the flags of a message. \Recent, which some clients copy from
@@ -131,6 +156,10 @@ func (a *appending) prepare() error {
 	if err != nil {
 		return err
 	}
+	if a.old != nil { // only the difference counts (RFC 8508, 3.4)
+		used.Bytes -= a.old.Size
+		used.Messages--
+	}
 	a.room = func(size int64) error {
 		used.Bytes += size
 		used.Messages++
@@ -142,31 +171,34 @@ func (a *appending) prepare() error {
 	return nil
 }
 
-// check refuses a message that could not be fetched again: a literal can't hold
-// NUL (RFC 9051, 4.3; RFC 3516, 4.4).
-func (a *appending) check(m *appended) error {
-	if m.message.Message.Has(mime.NUL) {
-		return no(imap.ResponseCodeUnknownCTE, "The message holds binary content: send it in base64")
-	}
-	return nil
-}
-
 // store puts the messages into the mailbox, all or none.
 func (a *appending) store() error {
 	list := make([]mailbox.Append, len(a.ms))
-	for i, m := range a.ms {
-		flags, err := a.flagsOf(m.names, false)
-		if err != nil {
+	for i := range a.ms {
+		var err error
+		if list[i], err = a.message(&a.ms[i]); err != nil {
 			return err
 		}
-		list[i] = mailbox.Append{Message: m.message, Flags: flags, Date: m.date}
 	}
 	receipts, err := a.session.Append(a.ctx, a.to.ID, list...)
+	if errors.Is(err, mailbox.ErrGone) {
+		return errNewKeys
+	}
 	if err != nil {
 		return destinationError(err)
 	}
 	a.done.code = func() { a.writeAppended(receipts) }
 	return nil
+}
+
+// errNewKeys answers what was sealed to a key that the account had until a moment
+// ago. The session is about to end.
+var errNewKeys = no(imap.ResponseCodeUnavailable, "The account has got new keys: log in again, then send it once more")
+
+// message is what the domain is given.
+func (a *appending) message(m *appended) (mailbox.Append, error) {
+	flags, err := a.flagsOf(m.names, false)
+	return mailbox.Append{Message: m.message, Flags: flags, Date: m.date}, err
 }
 
 func (a *appending) writeAppended(receipts []mailbox.Receipt) {

@@ -74,6 +74,8 @@ var commands = map[string]command{
 	"UID SORT":       {selectedState, everything, (*conn).uidSort},
 	"THREAD":         {selectedState, noExpunges, (*conn).thread},
 	"UID THREAD":     {selectedState, everything, (*conn).uidThread},
+	"REPLACE":        {selectedState, everything, (*conn).replace},
+	"UID REPLACE":    {selectedState, everything, (*conn).uidReplace},
 	"COPY":           {selectedState, everything, (*conn).copy},
 	"UID COPY":       {selectedState, everything, (*conn).uidCopy},
 	"MOVE":           {selectedState, everything, (*conn).move},

@@ -38,6 +38,9 @@ func (c *conn) close(d *wire.Decoder) error {
 		if err := c.removeDeleted(mailbox.AllUIDs()); err != nil {
 			return err
 		}
+		// A client that learnt the mod-sequence here, and not what is gone, would
+		// never learn that (RFC 7162, 3.2.8).
+		c.done.code = nil
 	}
 	c.leaveMailbox()
 	return nil
