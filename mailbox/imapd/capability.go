@@ -18,7 +18,7 @@ var (
 		"NAMESPACE", "UIDPLUS", "MOVE", "UNSELECT", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 		"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY", "UTF8=ACCEPT",
 		"QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "OBJECTID", "WITHIN", "SAVEDATE", "PREVIEW", "PARTIAL", "MULTIAPPEND",
-		"UNAUTHENTICATE", "SORT", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "METADATA", "REPLACE",
+		"UNAUTHENTICATE", "SORT", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "METADATA", "REPLACE", "UIDONLY",
 		"XCHATMAIL", // Delta Chat takes the account for one of a chatmail relay
 	}
 )
@@ -112,6 +112,9 @@ func (c *conn) enable(d *wire.Decoder) error {
 		case "QRESYNC":
 			c.w.Word("QRESYNC")
 			qresync = true
+		case "UIDONLY":
+			c.w.Word("UIDONLY")
+			c.enabled.uidOnly = true
 		}
 	}
 	c.sent(c.w.CRLF())

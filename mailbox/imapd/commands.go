@@ -130,6 +130,9 @@ func (c *conn) lookup(d *wire.Decoder) (string, command) {
 	if !ok {
 		return "", failing(errUnknownCommand)
 	}
+	if c.enabled.uidOnly && numbered[name] {
+		return name, failing(errUIDRequired)
+	}
 	if cmd.states&c.state == 0 {
 		return name, failing(wrongState(c.state, cmd.states))
 	}

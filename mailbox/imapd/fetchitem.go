@@ -24,11 +24,7 @@ func (f *fetching) start(number uint32, row mailbox.Row) {
 	if flags {
 		names = f.flagNames(row)
 	}
-	f.w.StartFetch(number)
-	if f.Items.Has(wire.FetchUID) {
-		f.w.Word("UID")
-		f.w.Number(uint64(row.UID))
-	}
+	f.startFetch(number, row.UID, f.Items.Has(wire.FetchUID))
 	if flags {
 		f.w.Word("FLAGS")
 		f.w.Flags(names)

@@ -109,9 +109,7 @@ func (c *conn) writeFlagsDefined() {
 // index i.
 func (c *conn) writeFlags(i int, row mailbox.Row) {
 	names := c.flagNames(row)
-	c.w.StartFetch(uint32(i) + 1)
-	c.w.Word("UID")
-	c.w.Number(uint64(row.UID))
+	c.startFetch(uint32(i)+1, row.UID, true)
 	c.w.Word("FLAGS")
 	c.w.Flags(names)
 	if c.enabled.condstore {

@@ -68,7 +68,7 @@ func (c *conn) searchFailed(q *wire.Search, err error) error {
 }
 
 func (c *conn) scope() searchScope {
-	return searchScope{sel: c.sel, saved: c.saved.ranges(), rev2: c.enabled.rev2, now: time.Now(), keyword: c.keywordFlag}
+	return searchScope{sel: c.sel, saved: c.saved.ranges(), rev2: c.enabled.rev2, uidOnly: c.enabled.uidOnly, now: time.Now(), keyword: c.keywordFlag}
 }
 
 // keywordFlag returns the flag of a keyword, told apart without regard to case, or

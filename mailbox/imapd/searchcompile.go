@@ -22,6 +22,7 @@ type searchScope struct {
 	sel     *selected
 	saved   []mailbox.UIDRange // "$"
 	rev2    bool               // there is no \Recent
+	uidOnly bool               // there are no sequence numbers
 	now     time.Time
 	keyword func(name string) mailbox.Flags // 0 if no message has it
 }
@@ -150,6 +151,9 @@ func (c *compiler) needle(n needle) condition {
 // numbers makes a condition of a set of sequence numbers. Other than in FETCH,
 // those beyond the last are simply not found.
 func (c *compiler) numbers(set wire.Set) condition {
+	if c.uidOnly && !set.Saved {
+		return c.fail(errUIDRequired)
+	}
 	if set.Saved {
 		return uidsIn(rangesOf(c.saved))
 	}

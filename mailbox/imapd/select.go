@@ -28,6 +28,9 @@ func (c *conn) runSelect(d *wire.Decoder, readOnly bool) error {
 	if p.qresync != nil && !c.enabled.qresync {
 		return errNotEnabled
 	}
+	if p.qresync != nil && c.enabled.uidOnly && !p.qresync.Seqs.IsZero() {
+		return errUIDRequired
+	}
 	if c.sel != nil {
 		c.leaveMailbox() // also when the new one does not open (RFC 9051, 6.3.2)
 		c.writeClosed()
@@ -88,7 +91,7 @@ func (c *conn) openMailbox(name string, readOnly bool) error {
 func (c *conn) describe(m mailbox.Mailbox, name, asked string) {
 	c.writeExists()
 	c.writeFlagsDefined()
-	if !c.enabled.rev2 {
+	if !c.enabled.rev2 && !c.enabled.uidOnly {
 		c.writeFirstUnseen(m)
 	}
 	c.writeNumberCode("UIDVALIDITY", uint64(m.UIDValidity), "UIDs are valid")

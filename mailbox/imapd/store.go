@@ -136,11 +136,7 @@ func (s *storing) asExpected(before, now mailbox.Row) bool {
 
 func (s *storing) tellFlagsOf(number uint32, row mailbox.Row) {
 	names := s.flagNames(row)
-	s.w.StartFetch(number)
-	if s.byUID || s.enabled.qresync { // RFC 7162, 3.2.4
-		s.w.Word("UID")
-		s.w.Number(uint64(row.UID))
-	}
+	s.startFetch(number, row.UID, s.byUID || s.enabled.qresync) // RFC 7162, 3.2.4
 	s.w.Word("FLAGS")
 	s.w.Flags(names)
 	if s.enabled.condstore {
@@ -155,11 +151,7 @@ func (s *storing) tellModSeq(number uint32, row mailbox.Row) {
 	if !s.enabled.condstore {
 		return
 	}
-	s.w.StartFetch(number)
-	if s.byUID || s.enabled.qresync { // RFC 7162, 3.2.4
-		s.w.Word("UID")
-		s.w.Number(uint64(row.UID))
-	}
+	s.startFetch(number, row.UID, s.byUID || s.enabled.qresync) // RFC 7162, 3.2.4
 	s.writeModSeq(row.ModSeq)
 	s.sent(s.w.EndFetch())
 }

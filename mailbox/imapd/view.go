@@ -82,7 +82,7 @@ func (c *conn) tellExpunges(v mailbox.View) {
 		return // the same list, perhaps longer: a table that loses messages makes a new one
 	}
 	gone := missing(s.uids, v.UIDs)
-	if c.enabled.qresync {
+	if c.enabled.qresync || c.enabled.uidOnly {
 		c.writeVanished(gone)
 	} else {
 		for _, i := range slices.Backward(gone) {
