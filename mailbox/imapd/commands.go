@@ -94,6 +94,7 @@ func (c *conn) command(d *wire.Decoder) error {
 	d.SP()
 	name, cmd := c.lookup(d)
 	c.tag, c.done = tag, completion{}
+	c.startProgress()
 	return c.conclude(name, cmd.tell, cmd.run(c, d))
 }
 

@@ -51,14 +51,16 @@ type conn struct {
 	unhook     func()    // ends what login asked of the session
 	sel        *selected // nil unless a mailbox is selected
 	enabled    features
-	compressed bool                // COMPRESS is active
-	saved      savedSearch         // what "$" stands for
-	tag        string              // of the command running
-	done       completion          // of the command running
-	over       error               // why the connection ends with this command
-	claimed    []mailbox.MailboxID // where something was \Recent in this connection
-	failed     int                 // logins
-	bad        int                 // commands in a row that could not be understood
+	compressed bool        // COMPRESS is active
+	saved      savedSearch // what "$" stands for
+	tag        string      // of the command running
+	done       completion  // of the command running
+
+	toldProgress time.Time           // when the command began, or its progress was told last
+	over         error               // why the connection ends with this command
+	claimed      []mailbox.MailboxID // where something was \Recent in this connection
+	failed       int                 // logins
+	bad          int                 // commands in a row that could not be understood
 
 	ended  func()       // tells that the connection has ended
 	watch  func()       // ends the hints of changes; nil unless the client idles

@@ -48,7 +48,11 @@ func (c *conn) runCopy(d *wire.Decoder, byUID, move bool) error {
 	if err != nil {
 		return err
 	}
-	r, err := c.session.Copy(c.ctx, mailbox.CopyRequest{From: c.sel.id, To: to.ID, Set: uids, Move: move})
+	var r mailbox.CopyResult
+	err = c.working(func() (err error) {
+		r, err = c.session.Copy(c.ctx, mailbox.CopyRequest{From: c.sel.id, To: to.ID, Set: uids, Move: move})
+		return err
+	})
 	if err != nil {
 		return destinationError(err)
 	}

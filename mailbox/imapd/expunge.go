@@ -58,7 +58,11 @@ func (c *conn) removeDeleted(set []mailbox.UIDRange) error {
 	if c.sel.table.View().Mailbox.Deleted == 0 || len(set) == 0 {
 		return nil
 	}
-	e, err := c.session.Expunge(c.ctx, c.sel.id, set, false)
+	var e mailbox.Expunged
+	err := c.working(func() (err error) {
+		e, err = c.session.Expunge(c.ctx, c.sel.id, set, false)
+		return err
+	})
 	if err == nil {
 		c.tellsHighest(e)
 	}

@@ -80,6 +80,7 @@ type Limits struct {
 	Idle        time.Duration // without a command, but for IDLE; 35 min
 	KeepAlive   time.Duration // between signs of life during IDLE; 4 min
 	Progress    time.Duration // without progress in the midst of a command; 1 min
+	InProgress  time.Duration // between two signs of life of a command that takes long; 15 s
 	Stop        time.Duration // that connections get to end when the server does; 10 s
 }
 
@@ -94,6 +95,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.Idle, 35*time.Minute)
 	orDefault(&l.KeepAlive, 4*time.Minute)
 	orDefault(&l.Progress, time.Minute)
+	orDefault(&l.InProgress, 15*time.Second)
 	orDefault(&l.Stop, 10*time.Second)
 	return l
 }

@@ -109,6 +109,12 @@ func (s *selected) known(set []mailbox.UIDRange) (clipped []mailbox.UIDRange, co
 	return clipped, count
 }
 
+// count returns how many messages of a set the client knows.
+func (c *conn) count(set []mailbox.UIDRange) int {
+	_, n := c.sel.known(set)
+	return n
+}
+
 // uidSet is a set of UIDs in the making. They are added in ascending order.
 type uidSet []mailbox.UIDRange
 

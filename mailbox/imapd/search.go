@@ -135,7 +135,10 @@ func (c *conn) findOpen(p *program, set []mailbox.UIDRange) ([]hit, error) {
 	if len(p.needles) > 0 {
 		fetch = c.session.FetchBodies
 	}
+	done, total := 0, c.count(set)
 	err := fetch(c.ctx, c.sel.id, set, func(i *mailbox.Item) error {
+		done++
+		c.progress(done, total)
 		at, known := c.sel.index(i.UID)
 		row, there := c.sel.table.Row(i.UID)
 		if !known || !there {

@@ -93,7 +93,10 @@ func (c *conn) eachInfo(hits []hit, f func(hit, *mailbox.Info)) error {
 	for _, h := range hits {
 		set.add(h.uid)
 	}
+	done, total := 0, len(hits)
 	return c.session.Fetch(c.ctx, c.sel.id, set, func(i *mailbox.Item) error {
+		done++
+		c.progress(done, total)
 		for len(hits) > 0 && hits[0].uid < i.UID {
 			hits = hits[1:]
 		}

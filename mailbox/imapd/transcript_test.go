@@ -122,6 +122,8 @@ func setLimit(t *testing.T, l *imapd.Limits, setting string) {
 		l.Idle = duration
 	case "KeepAlive":
 		l.KeepAlive = duration
+	case "InProgress":
+		l.InProgress = duration
 	case "Progress":
 		l.Progress = duration
 	default:
