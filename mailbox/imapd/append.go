@@ -187,6 +187,11 @@ func (a *appending) store() error {
 	if err != nil {
 		return destinationError(err)
 	}
+	if a.sel != nil && a.sel.id == a.to.ID {
+		for _, r := range receipts {
+			a.own.uids = append(a.own.uids, r.UID)
+		}
+	}
 	a.done.code = func() { a.writeAppended(receipts) }
 	return nil
 }

@@ -56,6 +56,7 @@ var commands = map[string]command{
 	"COMPRESS":       {loggedIn, everything, (*conn).compress},
 	"GETQUOTA":       {loggedIn, everything, (*conn).getQuota},
 	"GETQUOTAROOT":   {loggedIn, everything, (*conn).getQuotaRoot},
+	"NOTIFY":         {loggedIn, everything, (*conn).notify},
 	"GETMETADATA":    {loggedIn, everything, (*conn).getMetadata},
 	"SETMETADATA":    {loggedIn, everything, (*conn).setMetadata},
 	"CLOSE":          {selectedState, nothingElse, (*conn).close},
@@ -93,7 +94,7 @@ func (c *conn) command(d *wire.Decoder) error {
 	}
 	d.SP()
 	name, cmd := c.lookup(d)
-	c.tag, c.done = tag, completion{}
+	c.tag, c.done, c.own = tag, completion{}, own{}
 	c.startProgress()
 	return c.conclude(name, cmd.tell, cmd.run(c, d))
 }
@@ -110,6 +111,7 @@ func (c *conn) conclude(name string, t told, err error) error {
 	if lost := c.tell(t); lost != nil {
 		return lost
 	}
+	c.own = own{}
 	if err != nil {
 		return c.refuse(c.tag, err)
 	}

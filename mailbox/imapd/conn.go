@@ -62,10 +62,15 @@ type conn struct {
 	failed       int                 // logins
 	bad          int                 // commands in a row that could not be understood
 
+	notice *notice // what NOTIFY asked for; nil before
+	own    own     // of the command running
+	inIdle bool
+
 	ended  func()       // tells that the connection has ended
-	watch  func()       // ends the hints of changes; nil unless the client idles
+	watch  func()       // ends the hints of changes; nil unless the client idles, or has used NOTIFY
 	idling atomic.Bool  // a change can be told at any time
 	hints  atomic.Int64 // changes to look at
+	stale  atomic.Bool  // there are some that NOTIFY has not looked at
 
 	dead   sync.Mutex // held while the deadline of reading is set
 	ending error      // why the connection is to end; guarded by dead
@@ -165,7 +170,7 @@ func (c *conn) next() error {
 			return err
 		}
 	}
-	if err := c.r.Wait(); err != nil {
+	if err := c.await(); err != nil {
 		return err
 	}
 	c.slowDown()
@@ -178,6 +183,14 @@ func (c *conn) next() error {
 		return err
 	}
 	return d.Skip()
+}
+
+// await waits for a command.
+func (c *conn) await() error {
+	if c.notice != nil && len(c.notice.groups) > 0 && c.r.Buffered() == 0 {
+		return c.waitNoticing()
+	}
+	return c.r.Wait()
 }
 
 // passing reports errors of connections that end anyway.
@@ -204,6 +217,7 @@ func (c *conn) protected() bool {
 
 // logout ends the session with the domain.
 func (c *conn) logout() {
+	c.notice = nil
 	c.endWatch()
 	c.leaveMailbox()
 	if c.session == nil {

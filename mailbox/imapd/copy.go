@@ -56,6 +56,10 @@ func (c *conn) runCopy(d *wire.Decoder, byUID, move bool) error {
 	if err != nil {
 		return destinationError(err)
 	}
+	c.own.expunged = move
+	if to.ID == c.sel.id {
+		c.own.uids = r.Dest
+	}
 	c.answerCopy(r, move)
 	return nil
 }

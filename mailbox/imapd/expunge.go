@@ -64,6 +64,7 @@ func (c *conn) removeDeleted(set []mailbox.UIDRange) error {
 		return err
 	})
 	if err == nil {
+		c.own.expunged = true
 		c.tellsHighest(e)
 	}
 	return err

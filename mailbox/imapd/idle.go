@@ -26,7 +26,10 @@ func (c *conn) idle(d *wire.Decoder) error {
 	if err := c.w.Continue("Idling"); err != nil {
 		return err
 	}
-	c.watch = c.session.Notify(c.hint)
+	if c.watch == nil {
+		c.watch = c.session.Notify(c.hint)
+	}
+	c.inIdle = true
 	return c.tellIdling()
 }
 
@@ -34,7 +37,7 @@ func (c *conn) idle(d *wire.Decoder) error {
 // told here, and what comes after it by push: nothing falls between them.
 func (c *conn) tellIdling() error {
 	c.idling.Store(true)
-	if err := c.tell(everything); err != nil {
+	if err := c.tellPushed(); err != nil {
 		return err
 	}
 	if err := c.w.Flush(); err != nil {
@@ -47,7 +50,7 @@ func (c *conn) tellIdling() error {
 func (c *conn) rest() {
 	err := c.waitUnlocked()
 	c.proceed(func() error {
-		if errors.Is(err, os.ErrDeadlineExceeded) && c.kicked() == nil {
+		if c.onlySilent(err) {
 			c.untaggedStatus(imap.StatusResponseTypeOK, nil, "Still here")
 			return c.tellIdling()
 		}
@@ -62,6 +65,12 @@ func (c *conn) rest() {
 	})
 }
 
+// onlySilent reports whether waiting has ended because the client has said nothing
+// for a while.
+func (c *conn) onlySilent(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) && c.kicked() == nil
+}
+
 // waitUnlocked lets others write while it waits.
 func (c *conn) waitUnlocked() error {
 	c.mu.Unlock()
@@ -70,10 +79,11 @@ func (c *conn) waitUnlocked() error {
 	return c.r.Wait()
 }
 
-// endWatch ends the hints, if there are any.
+// endWatch ends the hints, if there are any and NOTIFY does not need them.
 func (c *conn) endWatch() {
 	c.idling.Store(false)
-	if c.watch != nil {
+	c.inIdle = false
+	if c.watch != nil && (c.notice == nil || len(c.notice.groups) == 0) {
 		c.watch()
 		c.watch = nil
 	}
@@ -96,6 +106,7 @@ func (c *conn) readDone() error {
 
 // hint is called by the store's writer after each change of the account.
 func (c *conn) hint() {
+	c.stale.Store(true)
 	if c.hints.Add(1) == 1 {
 		go c.push()
 	}
@@ -126,7 +137,7 @@ func (c *conn) pushOnce() {
 		return // the end of the command tells it
 	}
 	err := c.guard(func() error {
-		if err := c.tell(everything); err != nil {
+		if err := c.tellPushed(); err != nil {
 			return err
 		}
 		return c.w.Flush()

@@ -166,12 +166,13 @@ func (c *conn) setMetadata(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
-	own, stand, err := c.sortEntries(at, entries)
+	kept, stand, err := c.sortEntries(at, entries)
 	if err != nil {
 		return err
 	}
-	if len(own) > 0 {
-		if err := c.session.SetMetadata(c.ctx, at, own...); err != nil {
+	c.own.names = []string{name}
+	if len(kept) > 0 {
+		if err := c.session.SetMetadata(c.ctx, at, kept...); err != nil {
 			return metadataError(err)
 		}
 	}
@@ -185,7 +186,7 @@ func (c *conn) setMetadata(d *wire.Decoder) error {
 
 // sortEntries tells the entries that are kept from those that stand for something,
 // and refuses all of them if one can't be set.
-func (c *conn) sortEntries(at mailbox.MailboxID, entries []wire.MetadataEntry) (own []mailbox.Entry, stand []func(*conn) error, err error) {
+func (c *conn) sortEntries(at mailbox.MailboxID, entries []wire.MetadataEntry) (kept []mailbox.Entry, stand []func(*conn) error, err error) {
 	virtual := c.virtuals(at)
 	for _, e := range entries {
 		name, err := cleanEntry(e.Name, wire.DepthZero)
@@ -201,10 +202,10 @@ func (c *conn) sortEntries(at mailbox.MailboxID, entries []wire.MetadataEntry) (
 		case ok, at == 0 && strings.HasPrefix(name, "/shared/"):
 			return nil, nil, errReadEntry
 		default:
-			own = append(own, mailbox.Entry{Name: name, Value: e.Value})
+			kept = append(kept, mailbox.Entry{Name: name, Value: e.Value})
 		}
 	}
-	return own, stand, nil
+	return kept, stand, nil
 }
 
 // metadataError has the code that RFC 5464, 4.3 gives to the outcome.

@@ -79,6 +79,10 @@ func (a *appending) swap() error {
 	if err != nil {
 		return destinationError(err)
 	}
+	a.own.expunged, a.own.uids = true, nil
+	if a.sel.id == a.to.ID {
+		a.own.uids = []mailbox.UID{r.UID}
+	}
 	a.untaggedStatus(imap.StatusResponseTypeOK, func() { a.writeAppended([]mailbox.Receipt{r}) }, "It is replaced")
 	return nil
 }

@@ -87,6 +87,9 @@ func (c *conn) catchUp() error {
 	if err := s.table.Refresh(c.ctx); err != nil {
 		return err
 	}
+	if silent(c.selectedGroup()) {
+		return nil
+	}
 	known := len(s.uids)
 	c.tellArrivals(s.table.View())
 	if known < len(s.uids) {

@@ -182,12 +182,7 @@ func (c *conn) writeListed(name, asked string) {
 	c.w.Word(`LIST () "/"`)
 	c.w.Mailbox(name)
 	if asked != name {
-		c.w.Open()
-		c.w.String("OLDNAME")
-		c.w.Open()
-		c.w.Mailbox(asked)
-		c.w.Close()
-		c.w.Close()
+		c.writeOldName(asked)
 	}
 	c.sent(c.w.CRLF())
 }

@@ -46,6 +46,7 @@ func (c *conn) create(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
+	c.own.names = []string{strings.TrimSuffix(name, delimiter)}
 	m, err := c.session.Create(c.ctx, name, use)
 	if err != nil {
 		return err
@@ -119,6 +120,7 @@ func (c *conn) delete(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
+	c.own.names = []string{name}
 	if err := c.session.Delete(c.ctx, name); err != nil {
 		return err
 	}
@@ -146,6 +148,7 @@ func (c *conn) rename(d *wire.Decoder) error {
 	if err := d.End(); err != nil {
 		return err
 	}
+	c.own.names = []string{from, strings.TrimSuffix(to, delimiter)}
 	if err := c.session.Rename(c.ctx, from, to); err != nil {
 		return err
 	}
@@ -164,5 +167,6 @@ func (c *conn) setSubscribed(d *wire.Decoder, on bool) error {
 	if err := d.End(); err != nil {
 		return err
 	}
+	c.own.names = []string{name}
 	return c.session.Subscribe(c.ctx, name, on)
 }

@@ -34,9 +34,21 @@ type selected struct {
 // tells says that a response tells the flags of row, so that they are not told
 // once more when the command ends.
 func (s *selected) tells(row mailbox.Row) {
-	if row.ModSeq > s.seen {
-		s.told = append(s.told, row)
+	if row.ModSeq <= s.seen {
+		return
 	}
+	s.told = append(s.told, row)
+	if len(s.told) > 2*len(s.uids)+1024 { // NOTIFY without FlagChange never gets beyond seen
+		s.forgetOlder()
+	}
+}
+
+// forgetOlder keeps what was told last of each message.
+func (s *selected) forgetOlder() {
+	slices.SortFunc(s.told, func(a, b mailbox.Row) int {
+		return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(b.ModSeq, a.ModSeq))
+	})
+	s.told = slices.CompactFunc(s.told, func(a, b mailbox.Row) bool { return a.UID == b.UID })
 }
 
 // wasTold reports whether the client knows row. s.told must be sorted.
@@ -52,7 +64,9 @@ func compareRows(a, b mailbox.Row) int {
 // tell brings the client's knowledge up to date, as far as the command that ends
 // permits. Its error ends the connection.
 func (c *conn) tell(t told) error {
-	if c.sel == nil || t == nothingElse {
+	c.tellOthers()
+	g := c.selectedGroup()
+	if c.sel == nil || t == nothingElse || silent(g) && !c.own.expunged {
 		return nil
 	}
 	switch err := c.sel.table.Refresh(c.ctx); {
@@ -70,8 +84,10 @@ func (c *conn) tell(t told) error {
 	}
 	known := len(c.sel.uids)
 	c.tellArrivals(v)
-	c.tellFlags(v, known)
-	return nil
+	if g == nil || g.Events&wire.EventFlagChange != 0 {
+		c.tellFlags(v, known)
+	}
+	return c.fetchArrived(g, known)
 }
 
 // tellExpunges tells which messages are gone, the highest first, so that the

@@ -32,6 +32,7 @@ var grammars = []grammar{
 	{"search", func(d *Decoder) any { return d.Search() }, func(e *Encoder, v any) { s := v.(Search); e.Search(&s) }},
 	{"getmetadata", func(d *Decoder) any { return d.GetMetadata() }, func(e *Encoder, v any) { g := v.(GetMetadata); e.GetMetadata(&g) }},
 	{"entries", func(d *Decoder) any { return d.MetadataEntries() }, func(e *Encoder, v any) { e.MetadataEntries(v.([]MetadataEntry)) }},
+	{"notify", func(d *Decoder) any { return d.Notify() }, func(e *Encoder, v any) { n := v.(Notify); e.Notify(&n) }},
 }
 
 // deeper is how much the normal form may be nested beyond what was read: NEW,
@@ -56,6 +57,7 @@ func FuzzDecoder(f *testing.F) {
 			`MODSEQ "/flags/\\draft" all 5 HEADER X {1+}` + "\r\nx OLDER 5"},
 		{`(DEPTH infinity MAXSIZE 5) "" /shared`, `INBOX (/private/a "b")`, "x (MAXSIZE 1) (/a)"},
 		{`(/private/a NIL "b" "c\"d")`, "(/shared/a ~{2+}\r\n\x00x)"},
+		{"NONE", "set status (selected MessageNew (uid flags) MessageExpunge) (subtree (a b) (MailboxName X))"},
 	} {
 		for _, s := range seeds {
 			f.Add(byte(i), []byte(s+"\r\n"))
