@@ -37,6 +37,7 @@ import (
 // each with the password "secret of " and the name.
 type relay struct {
 	service *mailbox.Service
+	server  *Server
 	store   *faultyStore
 	log     *lockedBuffer
 	stop    func()            // begins to stop the server
@@ -66,6 +67,7 @@ func newRelay(tb testing.TB, change ...func(*Options)) *relay {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	r.server = server
 	r.serve(tb, server, serverTLS)
 	tb.Cleanup(func() {
 		r.stop()

@@ -54,12 +54,7 @@ func (s *Server) engine() *http.Server {
 	return &http.Server{
 		Handler: s.handler, MaxHeaderBytes: l.Header,
 		ReadHeaderTimeout: l.Read, ReadTimeout: l.Read, WriteTimeout: l.Write, IdleTimeout: l.Idle,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			if s.o.Peer == nil {
-				return ctx
-			}
-			return context.WithValue(ctx, peerKey{}, s.o.Peer(c))
-		},
+		ConnContext: s.connContext,
 		// The engine's own lines name clients and what they asked for.
 		ErrorLog: log.New(engineLog{s}, "", 0),
 	}
@@ -90,7 +85,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.fail(w, errCrossSite)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, s.o.Limits.Form)
+		if !isDelivery(r) {
+			r.Body = http.MaxBytesReader(w, r.Body, s.o.Limits.Form)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -26,7 +26,8 @@
 // For mail programs there are POST /new as chatmail relays have it, Mozilla's
 // autoconfig and Microsoft's autodiscover, and a Web Key Directory
 // (draft-koch-openpgp-webkey-service) of the certificates that owners publish. For
-// other relays there is the domain's MTA-STS policy (RFC 8461).
+// other relays there is the domain's MTA-STS policy (RFC 8461), and a door for mail
+// beside SMTP, /mxdeliv.
 //
 // Errors become answers in one place, status.go. The text of an unknown error never
 // leaves the process.
@@ -67,6 +68,11 @@ type Options struct {
 	// Cleartext says that owners may choose to take mail from outside that is not
 	// encrypted.
 	Cleartext bool
+
+	// Deliver takes mail that another relay brings by POST /mxdeliv on a
+	// connection that Serve accepted; nil takes none. It bounds the request's size
+	// and time itself.
+	Deliver func(w http.ResponseWriter, r *http.Request, conn net.Conn)
 
 	// STS is the MTA-STS policy of the domain; nil publishes none.
 	STS *STSPolicy
@@ -192,6 +198,7 @@ func (s *Server) routes() *http.ServeMux {
 		"/AutoDiscover/AutoDiscover.xml":                   s.autodiscover,
 		"GET /.well-known/openpgpkey/{rest...}":            s.wkd,
 		"GET /.well-known/mta-sts.txt":                     s.mtaSTS,
+		"POST " + deliverPath:                              s.deliver,
 
 		"GET /style.css":  staticFile("style.css"),
 		"GET /work.js":    staticFile("work.js"),
