@@ -23,6 +23,11 @@ func (v *visit) attempt(ctx context.Context, l *mailbox.Letter) ([]verdict, bool
 			return verdicts, c.caps.has("DSN")
 		}
 	}
+	if v.stillDown() == nil {
+		if verdicts, ok := v.byHTTPS(ctx, l, p); ok {
+			return verdicts, false
+		}
+	}
 	c, err := v.connect(ctx, n)
 	if err != nil {
 		return all(trouble(err), len(l.To)), false
@@ -56,6 +61,9 @@ func (v *visit) connect(ctx context.Context, n need) (*client, error) {
 		return nil, err
 	}
 	c, err := v.router.connect(ctx, n)
+	if isSilence(err) && v.courier != nil {
+		v.courier.forget(ctx, n.domain)
+	}
 	if ctx.Err() == nil {
 		v.health.note(n.domain, err, v.now())
 	}

@@ -31,6 +31,8 @@ type Options struct {
 	Literals  bool       // mail to address literals goes out
 	Private   bool       // and to servers in private networks and on this machine
 	Port      int        // of other servers; 25
+	HTTPS     bool       // mail is offered over HTTPS first, as chatmail relays take it
+	HTTPSPort int        // for that; 443
 
 	// Policies is how MTA-STS policies are fetched; nil is on the way that mail takes.
 	Policies http.RoundTripper

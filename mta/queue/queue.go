@@ -26,6 +26,9 @@
 // own MTA-STS policy (RFC 8461, sts.go). What is asked of it in which case is one
 // table (tlspolicy.go).
 //
+// Relays that take mail over HTTPS, as chatmail's do among themselves, get it so
+// (mxdeliv.go), and others by SMTP.
+//
 // What is promised:
 //
 //   - A message that was taken for another domain is delivered there, or its sender

@@ -148,6 +148,13 @@ func (s *policies) of(ctx context.Context, domain string) *stsPolicy {
 	return p
 }
 
+// allows reports whether a domain's policy, if it has one in mode enforce, names the
+// host.
+func (s *policies) allows(ctx context.Context, domain, host string) bool {
+	p := s.of(ctx, domain)
+	return p == nil || p.mode != stsEnforce || p.matches(host)
+}
+
 func (s *policies) remembered(domain string) knownPolicy {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,14 +12,15 @@ import (
 
 // A Worker takes mail from the queue to the servers of its recipients.
 type Worker struct {
-	o      Options
-	outbox *mailbox.Outbox
-	router *router
-	pool   pool
-	health health
-	log    *slog.Logger
-	now    func() time.Time
-	bell   bell
+	o       Options
+	outbox  *mailbox.Outbox
+	router  *router
+	pool    pool
+	courier *courier // nil if nothing goes over HTTPS
+	health  health
+	log     *slog.Logger
+	now     func() time.Time
+	bell    bell
 }
 
 // New returns a Worker. The error names the option at fault.
@@ -29,6 +30,7 @@ func New(o Options) (*Worker, error) {
 	}
 	o.Limits, o.Timeouts = o.Limits.withDefaults(), o.Timeouts.withDefaults()
 	orDefault(&o.Port, 25)
+	orDefault(&o.HTTPSPort, 443)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -39,7 +41,12 @@ func New(o Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{o: o, outbox: o.Outbox, router: r, log: o.Log, now: o.Now}, nil
+	w := &Worker{o: o, outbox: o.Outbox, router: r, log: o.Log, now: o.Now}
+	if o.HTTPS {
+		w.courier = newCourier(r, o.Now)
+		w.courier.port = o.HTTPSPort
+	}
+	return w, nil
 }
 
 // Health returns how well other servers can be reached.
@@ -52,6 +59,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	stopWatch := w.outbox.Watch(w.bell.ring)
 	defer stopWatch()
 	defer w.pool.close()
+	defer w.courier.close()
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var running sync.WaitGroup
