@@ -28,6 +28,7 @@ import (
 type country struct {
 	dir  string
 	port int // of every relay's MX
+	web  int // and of its HTTPS
 	dns  *nameServer
 	log  syncBuffer
 
@@ -37,6 +38,12 @@ type country struct {
 // newCountry opens and runs a relay for each domain.
 func newCountry(t *testing.T, domains ...string) *country {
 	t.Helper()
+	return changedCountry(t, func(*config.Config) {}, domains...)
+}
+
+// changedCountry does so with another configuration.
+func changedCountry(t *testing.T, change func(*config.Config), domains ...string) *country {
+	t.Helper()
 	// The path of a socket must be short, and that of t.TempDir is not.
 	dir, err := os.MkdirTemp("", "r")
 	if err != nil {
@@ -44,10 +51,11 @@ func newCountry(t *testing.T, domains ...string) *country {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	c := &country{dir: dir, dns: newNameServer(t), relays: map[string]*relay{}}
-	c.port = freePort(t)
+	c.port, c.web = freePort(t), freePort(t)
 	var configs []*config.Config
 	for i, domain := range domains {
 		cfg := c.config(domain, netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + i)}))
+		change(cfg)
 		c.makeAuthority(t, cfg)
 		configs = append(configs, cfg)
 	}
@@ -73,8 +81,10 @@ func (c *country) config(domain string, ip netip.Addr) *config.Config {
 	cfg := demoConfig(filepath.Join(c.dir, domain), "")
 	cfg.Domain, cfg.Hostname = domain, "mx."+domain
 	cfg.Listen.MX.Address = netip.AddrPortFrom(ip, uint16(c.port)).String()
+	cfg.Listen.HTTPS.Address = netip.AddrPortFrom(ip, uint16(c.web)).String()
 	cfg.DNS.Servers = []string{c.dns.address}
-	cfg.Queue.Enabled, cfg.Queue.Port, cfg.Queue.PrivateNetworks = true, c.port, true
+	cfg.Queue.Enabled, cfg.Queue.Port, cfg.Queue.HTTPSPort, cfg.Queue.PrivateNetworks = true, c.port, c.web, true
+	cfg.Queue.HTTPS = false
 	cfg.Quota, cfg.Policy.InboundAuth = config.Default().Quota, "dkim"
 	cfg.AdminSocket = filepath.Join(c.dir, domain+".sock")
 	cfg.Queue.CAFile = filepath.Join(c.dir, "authorities.pem")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/config"
 )
 
 // TestQueueCommands: the operator sees what waits and why, without the addresses
@@ -122,5 +123,21 @@ func TestTwoRelays(t *testing.T) {
 		if strings.Contains(c.log.String(), mark) {
 			t.Errorf("the log has %q in it:\n%s", mark, c.log.String())
 		}
+	}
+}
+
+// TestOverHTTPS: two relays that can't reach each other's port 25 exchange mail over
+// HTTPS.
+func TestOverHTTPS(t *testing.T) {
+	t.Parallel()
+	c := changedCountry(t, func(cfg *config.Config) { cfg.Queue.HTTPS, cfg.Queue.Port = true, 9 }, "here.test", "there.test")
+	anna, zoe := c.citizen(t, "anna@here.test"), c.citizen(t, "zoe@there.test")
+	anna.write(t, zoe, "question")
+	if got := zoe.read(t, anna); got.Subject != "question" {
+		t.Errorf("got %q", got.Subject)
+	}
+	zoe.write(t, anna, "answer")
+	if got := anna.read(t, zoe); got.Subject != "answer" {
+		t.Errorf("got %q", got.Subject)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/listen"
@@ -46,4 +48,12 @@ func (r *relay) missOperator(ctx context.Context) {
 	if _, err := r.service.FindAccount(ctx, r.cfg.Policy.Operator); errors.Is(err, mailbox.ErrNoAccount) {
 		r.log.Warn("mail for postmaster and abuse is refused: make the account that policy.operator names, with restante account new")
 	}
+}
+
+// deliverHTTPS takes mail over HTTPS, if it is taken from other relays at all.
+func (r *relay) deliverHTTPS() func(http.ResponseWriter, *http.Request, net.Conn) {
+	if r.cfg.Listen.MX.Address == "" {
+		return nil
+	}
+	return r.smtp.TakeHTTPS
 }

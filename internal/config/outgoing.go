@@ -37,6 +37,10 @@ type Queue struct {
 	// besides those that the system trusts, such as the ca.pem of a friend's relay.
 	CAFile string `toml:"ca_file"`
 
+	// Whether to offer mail over HTTPS first, as chatmail relays take it from one
+	// another (/mxdeliv); where that is not there, it goes by SMTP.
+	HTTPS bool `toml:"https"`
+
 	// Whether mail goes to addresses such as user@[192.0.2.1].
 	AddressLiterals bool `toml:"address_literals"`
 
@@ -45,8 +49,10 @@ type Queue struct {
 	// unless this relay is part of such a network.
 	PrivateNetworks bool `toml:"private_networks"`
 
-	// The port of other servers. It is 25 everywhere but in networks of one's own.
-	Port int `toml:"port"`
+	// The ports of other servers, for SMTP and HTTPS. They are these everywhere but
+	// in networks of one's own.
+	Port      int `toml:"port"`
+	HTTPSPort int `toml:"https_port"`
 
 	// A server that takes all mail for other domains, such as
 	// "smtp.example.net:465", where port 25 is blocked. Port 465 is TLS from the
@@ -84,7 +90,7 @@ type Queue struct {
 // defaultQueue is the queue of an empty file.
 func defaultQueue() Queue {
 	return Queue{
-		Enabled: true, TLS: "verified", Port: 25, MaxAge: Duration(48 * time.Hour), Messages: 200000,
+		Enabled: true, TLS: "verified", HTTPS: true, Port: 25, HTTPSPort: 443, MaxAge: Duration(48 * time.Hour), Messages: 200000,
 		Destinations: 64, PerDestination: 4,
 	}
 }
@@ -103,6 +109,7 @@ func (c *Config) checkQueue(k *checker) {
 	k.absolute("queue.relay_password_file", q.RelayPasswordFile)
 	k.absolute("queue.dkim_dir", q.DKIMDir)
 	between(k, "queue.port", q.Port, 1, 65535)
+	between(k, "queue.https_port", q.HTTPSPort, 1, 65535)
 	between(k, "queue.max_age", q.MaxAge, Duration(time.Hour), Duration(30*24*time.Hour))
 	between(k, "queue.messages", q.Messages, 1, 100000000)
 	between(k, "queue.destinations", q.Destinations, 1, 10000)
