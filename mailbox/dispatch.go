@@ -59,6 +59,8 @@ func (s *Service) dispatch(ctx context.Context, from addr.Address, to []Recipien
 	if _, err := s.store.Accept(ctx, ds, out...); err != nil {
 		return fmt.Errorf("deliver: %w", err)
 	}
+	s.counts.kept.Add(int64(len(to)))
+	s.counts.sent.Add(int64(len(away.To)))
 	return nil
 }
 

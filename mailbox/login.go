@@ -40,7 +40,12 @@ func (s *Service) Login(ctx context.Context, l Login) (*Session, error) {
 	if s.closed() {
 		return nil, ErrClosed
 	}
-	t := s.newTry(l)
+	x, err := s.login(ctx, s.newTry(l))
+	s.counts.login(err)
+	return x, err
+}
+
+func (s *Service) login(ctx context.Context, t *try) (*Session, error) {
 	if x, err := s.loginAgain(ctx, t); x != nil || err != nil {
 		return x, err
 	}

@@ -119,6 +119,7 @@ type Service struct {
 	calendar               calendar
 	expiry                 expiry
 	room                   queueRoom
+	counts                 counters
 
 	done   context.Context // ends with the service
 	cancel context.CancelFunc

@@ -19,6 +19,13 @@ func (s *session) data(r io.Reader) error {
 	if err := s.checkLogin(); err != nil {
 		return err
 	}
+	err := s.take(r)
+	s.server.counts.count(err)
+	return err
+}
+
+// take is data for a client that may send.
+func (s *session) take(r io.Reader) error {
 	limit, tooLarge := messageLimit(s.server.limits.MaxMessage, s.tx.recipients())
 	m, err := s.receive(r, limit)
 	if errors.Is(err, mailbox.ErrTooLarge) {

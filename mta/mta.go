@@ -150,6 +150,7 @@ type Server struct {
 	o       Options
 	domains []string
 	tempo   *tempo
+	counts  map[role]*counters
 }
 
 // New returns a Server. The error names the option at fault.
@@ -157,7 +158,7 @@ func New(o Options) (*Server, error) {
 	if o.Service == nil {
 		return nil, errors.New("mta: Options.Service is needed")
 	}
-	s := &Server{o: o}
+	s := &Server{o: o, counts: map[role]*counters{submission: {}, exchange: {}}}
 	for _, d := range o.Domains {
 		a, err := addr.Parse("postmaster@" + d)
 		if err != nil {

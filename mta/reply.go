@@ -43,6 +43,7 @@ var (
 // because many clients show the first or the last one only. Delta Chat shows its
 // own explanation when it finds the words "invalid unencrypted mail".
 const (
+	gateCode   = 523
 	gateText   = "Encryption Needed: Invalid Unencrypted Mail: "
 	gateAdvice = "turn on OpenPGP end-to-end encryption for this message and send it again"
 	maxText    = 200
@@ -52,7 +53,7 @@ const (
 // one place where errors become SMTP.
 var outcomes = []outcome{
 	// The domain's outcomes.
-	{mailbox.ErrRefused, reply{523, smtp.EnhancedCode{5, 7, 10}, gateText + gateAdvice}},
+	{mailbox.ErrRefused, reply{gateCode, smtp.EnhancedCode{5, 7, 10}, gateText + gateAdvice}},
 	{mailbox.ErrNoAccount, reply{550, smtp.EnhancedCode{5, 1, 1}, "There is no such mailbox here; check the address"}},
 	{mailbox.ErrDisabled, reply{550, smtp.EnhancedCode{5, 2, 1}, "This mailbox is disabled and takes no mail"}},
 	{mailbox.ErrOverQuota, reply{452, smtp.EnhancedCode{4, 2, 2}, "The mailbox is full; it takes mail again when its owner has made room"}},

@@ -111,7 +111,7 @@ func (r *relay) connections() string {
 	var parts []string
 	for _, p := range r.allPorts() {
 		if ln := r.ports[p.name]; ln != nil {
-			parts = append(parts, fmt.Sprintf("%s %d", p.name, ln.Connections()))
+			parts = append(parts, fmt.Sprintf("%s %d", p.name, ln.Stats().Open))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -61,6 +61,7 @@ func (l *Listener) admit(raw net.Conn) {
 		l.refuse(raw, reason)
 		return
 	}
+	l.counters.accepted.Add(1)
 	if l.opts.TLS == nil && l.opts.Network != Proxy {
 		l.handOver(c, c)
 		return
@@ -71,6 +72,7 @@ func (l *Listener) admit(raw net.Conn) {
 // refuse closes a connection that was not taken in.
 func (l *Listener) refuse(raw net.Conn, reason string) {
 	_ = raw.Close()
+	l.counters.refused.Add(1)
 	l.refusals.add(reason)
 }
 
@@ -96,6 +98,7 @@ func (l *Listener) beginHandshake(c *conn) {
 			err = net.ErrClosed // chosen as the oldest just as it came through
 		}
 		if err != nil {
+			l.counters.broken.Add(1)
 			l.opts.Log.Debug("handshake ended", "error", nameless(err).Error())
 			_ = c.Close()
 			return

@@ -143,10 +143,3 @@ func (r *refusals) add(reason string) {
 		c.logged, c.since = now, 0
 	}
 }
-
-// Connections returns how many connections are open, those in a handshake included.
-func (l *Listener) Connections() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.conns)
-}

@@ -156,6 +156,7 @@ type Listener struct {
 	pending    list.List // of *conn, those in a handshake, oldest first
 
 	refusals *refusals
+	counters counters
 }
 
 var _ net.Listener = (*Listener)(nil)

@@ -93,6 +93,7 @@ func (c *conn) command(d *wire.Decoder) error {
 		return c.refuse("", err)
 	}
 	d.SP()
+	c.srv.counts.commands.Add(1)
 	name, cmd := c.lookup(d)
 	c.tag, c.done, c.own = tag, completion{}, own{}
 	c.startProgress()

@@ -164,11 +164,19 @@ func (f *fetching) tellItem(i *mailbox.Item) error {
 		err = f.left(err)
 	} else {
 		f.finish(row)
+		f.count()
 	}
 	if f.w.Err() != nil {
 		return errStopped
 	}
 	return err
+}
+
+// count counts a message whose body was sent.
+func (f *fetching) count() {
+	if f.opensBodies() {
+		f.srv.counts.messages.Add(1)
+	}
 }
 
 // left takes the error of a message that could not be told.

@@ -111,6 +111,7 @@ func orDefault[T comparable](v *T, d T) {
 type Server struct {
 	o       Options
 	recents recents
+	counts  counters
 
 	mu       sync.Mutex
 	accounts map[mailbox.AccountID]int // connections logged in

@@ -231,6 +231,7 @@ func (b *nodeBatch) commit(t *tx) error {
 		t.rollback()
 		return err
 	}
+	b.w.s.counts.committed(len(b.js), time.Since(b.began), err)
 	if unknown {
 		b.w.s.opts.Log.Error("commit failed", "requests", len(b.js), "error", err)
 		b.answerAll(fmt.Errorf("%w: %w", mailbox.ErrUnknown, err))

@@ -139,6 +139,7 @@ type Store struct {
 	readers *readerPool
 	writer  *writer
 	watch   watchers
+	counts  counters
 
 	// running is held for reading by each call and for writing by Close.
 	running sync.RWMutex

@@ -59,12 +59,14 @@ func (w *writer) loop() {
 }
 
 func (w *writer) newBatch() *batch {
-	return &batch{w: w, deadline: time.Now().Add(w.s.opts.TxTimeout / 2)}
+	now := time.Now()
+	return &batch{w: w, began: now, deadline: now.Add(w.s.opts.TxTimeout / 2)}
 }
 
 // batch is the requests of one transaction.
 type batch struct {
 	w        *writer
+	began    time.Time
 	deadline time.Time // takes in no more requests after it
 	count    int
 	bytes    int
@@ -156,7 +158,9 @@ func (b *batch) commit(t *tx, js []*job) {
 		answerOwn(js)
 		return
 	}
-	if err := t.commit(); err != nil {
+	err := t.commit()
+	b.w.s.counts.committed(len(js), time.Since(b.began), err)
+	if err != nil {
 		b.w.s.opts.Log.Error("commit failed", "requests", len(js), "error", err)
 		answer(js, err)
 		return
