@@ -52,6 +52,7 @@ type adminReply struct {
 	Recovery   string        `json:",omitempty"`
 	Unreadable int64         `json:",omitempty"`
 	Text       string        `json:",omitempty"` // to print as it is
+	Measures   []measure     `json:",omitempty"` // of a relay that runs
 	Error      string        `json:",omitempty"` // through the socket only
 }
 

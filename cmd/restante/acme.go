@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/restante/restante/internal/config"
@@ -68,4 +69,35 @@ func (r *relay) serveACME(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("port for certificates: %w", err)
 	}
 	return nil
+}
+
+// acmeStatus says in one line how it stands with the certificates: the worst first.
+func acmeStatus(states []listen.CertState, now time.Time) string {
+	var faults []string
+	first := "none yet: clients are shown one of the relay's own authority"
+	for i, s := range states {
+		if i == 0 && !s.NotAfter.IsZero() {
+			first = certLife(s.NotAfter, now) + ", by ACME"
+		}
+		if s.Fault != nil {
+			faults = append(faults, fmt.Sprintf("%s refused since %s: %v", s.Name, s.Since.UTC().Format("2 January, 15:04 UTC"), s.Fault))
+		}
+	}
+	return strings.Join(append([]string{first}, faults...), "; ")
+}
+
+// certLife says until when a certificate is good, and warns 21, 7 and 1 days before.
+func certLife(until, now time.Time) string {
+	text := "good until " + until.UTC().Format("2 January 2006")
+	switch left := until.Sub(now); {
+	case left <= 0:
+		return "EXPIRED on " + until.UTC().Format("2 January 2006") + ": clients refuse it"
+	case left <= 24*time.Hour:
+		return "WARNING, less than a day: " + text
+	case left <= 7*24*time.Hour:
+		return "WARNING, less than 7 days: " + text
+	case left <= 21*24*time.Hour:
+		return "warning, less than 21 days: " + text
+	}
+	return text
 }

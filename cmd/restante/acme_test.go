@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -146,5 +147,34 @@ func TestACME(t *testing.T) {
 	}
 	if _, third := c.login(t); third.Equal(first) { // and trusted
 		t.Error("a refusal brought an old certificate back")
+	}
+}
+
+func TestCertificateStatus(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	in := func(d time.Duration) []listen.CertState {
+		return []listen.CertState{{Name: "mail.test", NotAfter: now.Add(d)}}
+	}
+	const day = 24 * time.Hour
+	refused := in(30 * day)
+	refused[0].Fault, refused[0].Since = errors.New("the authority refused: no"), now
+	tests := []struct {
+		name   string
+		states []listen.CertState
+		want   string
+	}{
+		{"fresh", in(30 * day), "good until 31 May 2026, by ACME"},
+		{"21 days", in(20 * day), "warning, less than 21 days: good until 21 May 2026, by ACME"},
+		{"7 days", in(6 * day), "WARNING, less than 7 days: good until 7 May 2026, by ACME"},
+		{"1 day", in(day / 2), "WARNING, less than a day: good until 2 May 2026, by ACME"},
+		{"expired", in(-day), "EXPIRED on 30 April 2026: clients refuse it, by ACME"},
+		{"none", []listen.CertState{{Name: "mail.test"}}, "none yet: clients are shown one of the relay's own authority"},
+		{"refused", refused, "good until 31 May 2026, by ACME; mail.test refused since 1 May, 12:00 UTC: the authority refused: no"},
+	}
+	for _, test := range tests {
+		if got := acmeStatus(test.states, now); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
 	}
 }

@@ -19,6 +19,7 @@ type ready struct {
 	HTTPS      string         `json:"https,omitempty"`
 	HTTP       string         `json:"http,omitempty"`
 	ACME       string         `json:"acme,omitempty"`
+	Metrics    string         `json:"metrics,omitempty"`
 	Domain     string         `json:"domain"`
 	CAFile     string         `json:"ca_file,omitempty"`
 	PID        int            `json:"pid"`

@@ -193,6 +193,7 @@ func (r *relay) allPorts() []port {
 		{"imap", l.IMAP, nil},
 		{"https", l.HTTPS, r.tls.Config("http/1.1")},
 		{"http", l.HTTP, nil},
+		{"metrics", l.Metrics, nil},
 	}
 	if r.acme != nil {
 		ports = append(ports, port{acmePort, l.ACME, nil})
@@ -203,15 +204,16 @@ func (r *relay) allPorts() []port {
 // listenAll opens the ports that have an address. A port that is taken or not
 // permitted is an error that says what to do.
 func (r *relay) listenAll(ctx context.Context, o relayOptions) error {
+	sockets, err := inherited()
+	if err != nil {
+		return err
+	}
 	var faults []error
 	for _, p := range r.allPorts() {
-		if p.cfg.Address == "" {
+		if p.cfg.Address == "" && sockets[p.name] == nil {
 			continue
 		}
-		ln, err := listen.Listen(ctx, p.cfg.Address, r.listenOptions(p, o))
-		if errors.Is(err, os.ErrPermission) {
-			err = fmt.Errorf("%w (ports below 1024 need the capability CAP_NET_BIND_SERVICE: the systemd unit gives it; or set listen.%s.address)", err, p.name)
-		}
+		ln, err := openPort(ctx, p, sockets[p.name], r.listenOptions(p, o))
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -219,6 +221,18 @@ func (r *relay) listenAll(ctx context.Context, o relayOptions) error {
 		r.ports[p.name] = ln
 	}
 	return errors.Join(faults...)
+}
+
+// openPort opens a port, or takes over the socket that systemd has opened for it.
+func openPort(ctx context.Context, p port, socket net.Listener, o listen.Options) (*listen.Listener, error) {
+	if socket != nil {
+		return listen.New(socket, o)
+	}
+	ln, err := listen.Listen(ctx, p.cfg.Address, o)
+	if errors.Is(err, os.ErrPermission) {
+		err = fmt.Errorf("%w (ports below 1024 need the capability CAP_NET_BIND_SERVICE: the systemd unit gives it; or set listen.%s.address)", err, p.name)
+	}
+	return ln, err
 }
 
 func (r *relay) listenOptions(p port, o relayOptions) listen.Options {
@@ -240,7 +254,7 @@ func (r *relay) run(ctx context.Context) error {
 	serve := map[string]func(context.Context, net.Listener) error{
 		"smtps": r.smtp.ServeSubmission, "submission": r.smtp.ServeSubmission, "mx": r.smtp.ServeMX,
 		"imaps": r.imap.Serve, "imap": r.imap.Serve, "https": r.web.Serve, "http": r.web.Serve,
-		acmePort: r.serveACME,
+		acmePort: r.serveACME, "metrics": r.serveMetrics,
 	}
 	for name, ln := range r.ports {
 		group.Go(func() error { return serve[name](ctx, ln) })
@@ -254,6 +268,7 @@ func (r *relay) run(ctx context.Context) error {
 		group.Go(func() error { return r.queue.Run(ctx) })
 	}
 	group.Go(func() error { return r.tls.Run(ctx) })
+	group.Go(func() error { return r.watchdog(ctx) })
 	if r.acme != nil {
 		group.Go(func() error { return r.acme.Run(ctx) })
 	}
@@ -314,7 +329,7 @@ func (r *relay) ready() ready {
 	}
 	return ready{
 		SMTPS: at("smtps"), Submission: at("submission"), MX: at("mx"), IMAPS: at("imaps"), IMAP: at("imap"),
-		HTTPS: at("https"), HTTP: at("http"), ACME: at(acmePort),
+		HTTPS: at("https"), HTTP: at("http"), ACME: at(acmePort), Metrics: at("metrics"),
 		Inbound: r.cfg.Policy.InboundAuth,
 		Domain:  r.cfg.Domain, CAFile: r.caFile(), PID: os.Getpid(),
 	}

@@ -57,6 +57,10 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 			return err
 		}
 	}
+	if err := tellReady(); err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { _ = tellStopping() }) // systemd sees the end in any case
 	if err := r.run(ctx); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

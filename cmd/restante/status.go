@@ -118,7 +118,10 @@ func (r *relay) connections() string {
 }
 
 func (r *relay) certificate() string {
-	text := "good until " + r.tls.Until().UTC().Format("2 January 2006")
+	text := certLife(r.tls.Until(), time.Now())
+	if r.acme != nil {
+		return acmeStatus(r.acme.States(), time.Now())
+	}
 	if r.tls.CA() != nil {
 		text += ", by the relay's own authority"
 	}
@@ -139,8 +142,12 @@ type running struct {
 }
 
 func (x running) do(ctx context.Context, r adminRequest) (adminReply, error) {
-	if r.Op == opStatus {
+	switch r.Op {
+	case opStatus:
 		return x.status(ctx, x.relay)
+	case opMeasures:
+		all, err := x.relay.measures(ctx)
+		return adminReply{Measures: all}, err
 	}
 	return x.direct.do(ctx, r)
 }

@@ -227,6 +227,9 @@ func (c *Config) listeners() []namedListener {
 		{"listen.https", c.Listen.HTTPS},
 		{"listen.http", c.Listen.HTTP},
 	}
+	if c.Listen.Metrics.Address != "" {
+		all = append(all, namedListener{"listen.metrics", c.Listen.Metrics})
+	}
 	if c.TLS.ACME.Directory != "" {
 		all = append(all, namedListener{"listen.acme", c.Listen.ACME})
 	}
@@ -260,9 +263,18 @@ func (c *Config) checkListen(k *checker) {
 	if c.Listen.HTTP.Address != "" && c.Listen.HTTP.Network == "ip" {
 		k.fault("listen.http.network", `without TLS passwords would cross the network in clear; write "shared" behind an onion service, "proxy" behind a proxy, or use listen.https`)
 	}
+	if host, _, err := net.SplitHostPort(c.Listen.Metrics.Address); err == nil && !private(host) {
+		k.fault("listen.metrics.address", `whoever reaches this port can read it; write an address that only you reach, such as "127.0.0.1:9600"`)
+	}
 	if len(taken) == 0 {
 		k.fault("listen", "all ports are off; give one of them an address")
 	}
+}
+
+// private tells whether an address is one that the internet does not lead to.
+func private(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && (a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast())
 }
 
 // checkAddress checks the address of a port and returns its number.

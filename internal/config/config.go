@@ -130,6 +130,11 @@ type Listen struct {
 	// unless it has an address, and then network must be "shared" or "proxy".
 	HTTP Listener `toml:"http"`
 
+	// Where Prometheus reads figures (/metrics) and others whether the relay is well
+	// (/healthz, /readyz). There is no login, so the address is a private one, such as
+	// "127.0.0.1:9600"; no identity is in any figure. Off unless it has an address.
+	Metrics Listener `toml:"metrics"`
+
 	// Where a public authority looks for its proof: port 80, as it sees this
 	// machine. Everything else that asks there is led to https. Used only with
 	// tls.acme.directory; without an address the proof is given on https alone.

@@ -21,6 +21,7 @@ func Default() *Config {
 			IMAP:       listenOn(":143"),
 			HTTPS:      listenOn(":443"),
 			HTTP:       listenOn(""),
+			Metrics:    listenOn(""),
 			ACME:       listenOn(":80"),
 		},
 		Limits: Limits{

@@ -145,8 +145,8 @@ func (t *TLS) CA() []byte {
 	return nil
 }
 
-// Until returns when the certificate expires that is presented now.
-func (t *TLS) Until() time.Time { return t.current.Load().Leaf.NotAfter }
+// Until returns when the certificate expires that is presented now, under the first name.
+func (t *TLS) Until() time.Time { return t.certificate(&tls.ClientHelloInfo{}).Leaf.NotAfter }
 
 // Reload takes up a new certificate now, as Run does by itself. If there is one
 // and it cannot be used, the old one stays and the error says why.
