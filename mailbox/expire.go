@@ -34,6 +34,16 @@ func newHolding(a Account, boxes []Mailbox, mail []Aged) *holding {
 	return h
 }
 
+// keepsBackup reports whether a device of the owner has put something by.
+func (h *holding) keepsBackup() bool {
+	for _, m := range h.boxes {
+		if m.Use == UseRestante && m.Messages > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // overdue lists the mail whose days are over.
 func (h *holding) overdue(t Terms, today Day) []doomed {
 	var go_ []Aged
@@ -135,7 +145,7 @@ func (h *holding) outlook(t Terms) Outlook {
 	}
 	o.Crowded = h.account.crowded(t.High)
 	if t.Idle > 0 && h.account.State == Active {
-		o.Account = h.account.Seen + Day(t.Idle)
+		o.Account = h.account.Seen + Day(t.idleDays(h.keepsBackup()))
 	}
 	return o
 }

@@ -259,6 +259,37 @@ func TestIdleAccount(t *testing.T) {
 	}
 }
 
+// TestIdleAccountWithBackup: whoever lost a device can come back with a recovery sheet
+// for longer than that, and not for ever.
+func TestIdleAccountWithBackup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withTerms)
+	x, c := w.owner(t, "lost@example.org")
+	box, err := x.Create(t.Context(), "Restante", mailbox.NoUse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.fill(t, c.Account, box.ID, 1)
+	w.TestOnlySweep(t.Context()) // the day is noted
+	x.Close()
+	w.clock.advance(time.Minute)
+	w.TestOnlySweep(t.Context()) // the keys are gone from memory
+	w.pass(t, 91)
+	x = w.login(t, c)
+	if !strings.Contains(x.Alert(), "400") {
+		t.Errorf("at login after 91 days the owner is told %q", x.Alert())
+	}
+	wantLeft(t, x, box.ID, "the backup after 91 days", 1)
+	w.TestOnlySweep(t.Context())
+	x.Close()
+	w.clock.advance(time.Minute)
+	w.TestOnlySweep(t.Context())
+	w.pass(t, 400)
+	if _, err := w.FindAccount(t.Context(), "lost"); !errors.Is(err, mailbox.ErrNoAccount) {
+		t.Errorf("after 400 days: %v", err)
+	}
+}
+
 // TestOpenSessionIsUse: a device that stays connected for a year has not left.
 func TestOpenSessionIsUse(t *testing.T) {
 	t.Parallel()

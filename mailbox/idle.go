@@ -16,9 +16,12 @@ const (
 // retire removes an account that nobody has used for the term, or sees to it that
 // its owner is reminded. from is the day of the last look.
 func (s *Service) retire(ctx context.Context, row Account, from, day Day) (gone bool, err error) {
-	term := Day(s.o.Terms.Idle)
-	if term == 0 || row.State != Active { // one that is disabled is the operator's affair
+	if s.o.Terms.Idle == 0 || row.State != Active { // one that is disabled is the operator's affair
 		return false, nil
+	}
+	term, err := s.idleTerm(ctx, row, day)
+	if err != nil {
+		return false, err
 	}
 	left := row.Seen + term - day
 	if left > 0 {
@@ -40,6 +43,20 @@ func (s *Service) retire(ctx context.Context, row Account, from, day Day) (gone 
 	return true, nil
 }
 
+// idleTerm returns after how many days without use an account goes. It looks into the
+// account only when its end may be near.
+func (s *Service) idleTerm(ctx context.Context, row Account, day Day) (Day, error) {
+	t := s.o.Terms
+	if short := Day(t.Idle); row.Seen+short-day > firstReminder || t.Kept <= t.Idle {
+		return short, nil
+	}
+	boxes, err := s.store.Mailboxes(ctx, row.ID)
+	if err != nil {
+		return 0, err
+	}
+	return Day(t.idleDays(newHolding(row, boxes, nil).keepsBackup())), nil
+}
+
 // reminded reports whether the days left have come down to one of the reminders.
 func reminded(before, left Day) bool {
 	return before > firstReminder && left <= firstReminder || before > secondReminder && left <= secondReminder
@@ -51,7 +68,11 @@ func (t Terms) alert(row *Account, day Day) string {
 	if t.Idle == 0 || row.Seen == 0 || Day(t.Idle)-unused > firstReminder {
 		return ""
 	}
-	return fmt.Sprintf("Nobody has used this account for %d days. After %d days without a login an account is deleted with all its mail.", unused, t.Idle)
+	text := fmt.Sprintf("Nobody has used this account for %d days. After %d days without a login an account is deleted with all its mail", unused, t.Idle)
+	if t.Kept > t.Idle {
+		text += fmt.Sprintf(", or after %d if a gateway keeps its backup there", t.Kept)
+	}
+	return text + "."
 }
 
 // Alert is what the owner should be told first, in one line; "" is nothing.

@@ -25,11 +25,15 @@ type Terms struct {
 	// Idle is the days after which an account that nobody uses is removed. An open
 	// session is use.
 	Idle int
+
+	// Kept is the days instead of Idle, if that is less, of an account with mail in
+	// its UseRestante mailbox: what its owner comes back with after a loss lies there.
+	Kept int
 }
 
 // DefaultTerms are those of a relay whose operator has set none.
 func DefaultTerms() Terms {
-	return Terms{Inbox: 20, Sent: 20, Trash: 20, Junk: 20, Large: 7, LargeSize: 200 << 10, High: 75, Low: 70, Idle: 90}
+	return Terms{Inbox: 20, Sent: 20, Trash: 20, Junk: 20, Large: 7, LargeSize: 200 << 10, High: 75, Low: 70, Idle: 90, Kept: 400}
 }
 
 // String gives the terms as they are published to clients, in METADATA: words with
@@ -52,7 +56,17 @@ func (t Terms) String() string {
 	add("quota-high", t.High)
 	add("quota-low", t.Low)
 	add("idle", t.Idle)
+	add("kept", t.idleDays(true))
 	return strings.Join(words, " ")
+}
+
+// idleDays returns after how many days without use an account goes, 0 for never. keeps
+// says that there is mail in its UseRestante mailbox.
+func (t Terms) idleDays(keeps bool) int {
+	if keeps && t.Idle > 0 {
+		return max(t.Idle, t.Kept)
+	}
+	return t.Idle
 }
 
 // days returns how many days mail stays in a mailbox, 0 for ever: the owner's own

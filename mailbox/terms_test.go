@@ -208,7 +208,7 @@ func TestOutlook(t *testing.T) {
 
 func TestTermsString(t *testing.T) {
 	t.Parallel()
-	const want = "inbox=20 sent=20 trash=20 junk=20 large=7 large-size=204800 quota-high=75 quota-low=70 idle=90"
+	const want = "inbox=20 sent=20 trash=20 junk=20 large=7 large-size=204800 quota-high=75 quota-low=70 idle=90 kept=400"
 	if got := DefaultTerms().String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -80,7 +80,7 @@ func keyCheckOf(secret relaySecret) func(seal.StoreID) seal.KeyCheck {
 func termsOf(e *config.Expiry) mailbox.Terms {
 	t := mailbox.DefaultTerms() // for what can't be set
 	t.Inbox, t.Sent, t.Trash, t.Junk = e.InboxDays, e.SentDays, e.TrashDays, e.JunkDays
-	t.Large, t.LargeSize, t.Idle = e.LargeDays, int64(e.LargeSize), e.IdleDays
+	t.Large, t.LargeSize, t.Idle, t.Kept = e.LargeDays, int64(e.LargeSize), e.IdleDays, e.BackupIdleDays
 	return t
 }
 

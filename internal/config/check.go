@@ -337,4 +337,5 @@ func (c *Config) checkExpiry(k *checker) {
 		k.fault("expiry.idle_days", "%d is not possible; write 0 for never, or 30 and more", e.IdleDays)
 	}
 	between(k, "expiry.idle_days", e.IdleDays, 0, longest)
+	between(k, "expiry.backup_idle_days", e.BackupIdleDays, 0, longest)
 }

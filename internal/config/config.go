@@ -305,6 +305,11 @@ type Expiry struct {
 	// mail. A client that stays connected uses it. Its owner is reminded 14 and 3
 	// days before.
 	IdleDays int `toml:"idle_days"`
+
+	// The days instead of idle_days, if they are more, of an account in which a
+	// gateway keeps its backup: somebody may come back with his recovery sheet
+	// after a loss.
+	BackupIdleDays int `toml:"backup_idle_days"`
 }
 
 // Log says what goes to the log. No level shows addresses, subjects or keys.

@@ -45,7 +45,7 @@ func Default() *Config {
 		Policy: Policy{Encryption: "required", InboundAuth: "dkim", Append: "encrypted", MTASTS: "enforce"},
 		Signup: Signup{Policy: "closed"},
 		Quota:  Quota{Bytes: 100 << 20, Messages: 50000},
-		Expiry: Expiry{InboxDays: 20, SentDays: 20, TrashDays: 20, JunkDays: 20, LargeDays: 7, LargeSize: 200 << 10, IdleDays: 90},
+		Expiry: Expiry{InboxDays: 20, SentDays: 20, TrashDays: 20, JunkDays: 20, LargeDays: 7, LargeSize: 200 << 10, IdleDays: 90, BackupIdleDays: 400},
 		DNS:    DNS{Servers: []string{}},
 		Queue:  defaultQueue(),
 		Log:    Log{Level: "info", Format: "text"},
