@@ -46,6 +46,14 @@ func (m *Spooled) contentID() (*contentID, error) {
 	return id, nil
 }
 
+// StandFor makes m the same message as another one, in another form: whoever brings
+// the other one again is not given a second copy of m.
+func (m *Spooled) StandFor(other *Spooled) error {
+	id, err := other.contentID()
+	m.id = id
+	return err
+}
+
 // Envelope data, inside its seal: version, internal date (seconds since 1970 and
 // minutes east of UTC, big-endian), and the message as package mime encodes it.
 const (

@@ -58,6 +58,10 @@ func (x *Session) Addresses(ctx context.Context) ([]addr.Address, error) {
 	return own.svc.addresses(ctx, own.id)
 }
 
+// ChangeCount counts the changes of the account that this process has heard of. A caller
+// who reads it before something of the account can tell by it whether to read again.
+func (x *Session) ChangeCount() uint64 { return x.own.epoch.Load() }
+
 // Usage returns the account's quota and what it uses of it.
 func (x *Session) Usage(ctx context.Context) (quota, used Quota, err error) {
 	own, err := x.use()

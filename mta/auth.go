@@ -54,12 +54,13 @@ func (s *session) tryLogin(user, secret string) error {
 	if err != nil {
 		return s.failedLogin(err)
 	}
+	at := x.ChangeCount()
 	own, err := x.Addresses(s.ctx)
 	if err != nil {
 		x.Close()
 		return err
 	}
-	s.login, s.policy.own = x, own
+	s.login, s.policy.own, s.ownAt = x, own, at
 	s.wire.setLoggedIn()
 	s.log = s.log.With("account", x.Account())
 	s.log.Debug("logged in")

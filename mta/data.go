@@ -38,7 +38,11 @@ func (s *session) take(r io.Reader) error {
 	if err := s.signAway(m); err != nil {
 		return err
 	}
-	return s.server.service.Dispatch(s.ctx, s.tx.from, s.tx.to, s.tx.away, m)
+	if err := s.server.service.Dispatch(s.ctx, s.tx.from, s.tx.to, s.tx.away, m); err != nil {
+		return err
+	}
+	s.publishOffered(m)
+	return nil
 }
 
 // signAway makes the signature of a message that leaves. Its author is one of our
@@ -78,8 +82,16 @@ func (s *session) originSurvey() func([]byte, io.Reader) (io.Reader, error) {
 func (s *session) receive(r io.Reader, limit int64) (*mailbox.Spooled, error) {
 	lines := &lineReader{r: r, maxLine: s.server.limits.MaxLine, maxSize: limit}
 	message := &headerReader{r: lines, rewrite: s.rewriter().rewrite, survey: s.originSurvey()}
-	return s.server.service.Receive(s.ctx, message, mailbox.ReceiveOptions{
-		Gate:       s.gate(),
+	gate, refused := s.server.gate, error(nil)
+	if s.tx.clear {
+		gate = eitherGate(gate, &refused)
+	}
+	m, err := s.server.service.Receive(s.ctx, message, mailbox.ReceiveOptions{
+		Gate:       gate,
 		NullSender: s.policy.role == exchange && s.tx.from.IsZero(),
 	})
+	if err != nil || refused == nil {
+		return m, err
+	}
+	return s.keepClear(m, refused)
 }

@@ -30,6 +30,9 @@ func (s *session) mail(path string, o *smtp.MailOptions) error {
 	if err != nil && path != "" {
 		return errSenderPath
 	}
+	if err := s.refreshOwn(); err != nil {
+		return err
+	}
 	if err := s.policy.sender(from); err != nil {
 		return err
 	}
@@ -46,6 +49,21 @@ func (s *session) mail(path string, o *smtp.MailOptions) error {
 	}
 	s.tx = transaction{begun: true, from: from, size: o.Size, hello: s.hello()}
 	s.tx.away.RequireTLS, s.tx.away.EnvelopeID = o.RequireTLS, xtext(o.EnvelopeID)
+	return nil
+}
+
+// refreshOwn reads again which addresses the account has, if anything of it has
+// changed since: an alias may have come, or been given up.
+func (s *session) refreshOwn() error {
+	if s.login == nil || s.login.ChangeCount() == s.ownAt {
+		return nil
+	}
+	at := s.login.ChangeCount()
+	own, err := s.login.Addresses(s.ctx)
+	if err != nil {
+		return err
+	}
+	s.policy.own, s.ownAt = own, at
 	return nil
 }
 

@@ -73,6 +73,10 @@ type Options struct {
 	Operator      addr.Address
 	OperatorClear bool
 
+	// OwnersClear lets mail come in clear from other servers to addresses whose
+	// owners have chosen that.
+	OwnersClear bool
+
 	// Remote takes mail from our users for other domains as well. It is put into
 	// the queue, on which somebody must work (package mta/queue).
 	Remote bool

@@ -58,6 +58,8 @@ type policy struct {
 	operator addr.Address // who gets mail to postmaster and abuse; zero is nobody
 	clear    bool         // such mail may come in clear from other servers
 
+	ownersClear bool // likewise mail for owners who have chosen that
+
 	own []addr.Address
 }
 

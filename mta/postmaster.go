@@ -12,10 +12,8 @@ import (
 //
 // Every domain with mail has a postmaster (RFC 5321, 4.5.1), and abuse is where
 // others complain (RFC 2142, 4). Both reach the account that the operator has
-// named. People who write there know nothing of OpenPGP, and so these are the only
-// recipients for which mail from outside may come in clear, if the operator says
-// so. Such mail is sealed like any other; it comes in a transaction of its own, so
-// that no other mailbox gets it.
+// named. People who write there know nothing of OpenPGP, and so mail for these may
+// come in clear from outside, if the operator says so (cleartext.go).
 
 // operatorNames are the local parts that mean the operator.
 var operatorNames = []string{"postmaster", "abuse"}

@@ -12,7 +12,8 @@ import (
 
 var (
 	errRecipientPath = errors.New("mta: recipient is not an address")
-	errApart         = errors.New("mta: the operator and others in one transaction")
+	errApart         = errors.New("mta: a recipient who takes cleartext, and others in one transaction")
+	errBlocked       = errors.New("mta: the recipient has blocked the sender")
 )
 
 // rcpt takes one recipient (RFC 5321, 4.1.1.3). Everything that can be known
@@ -29,10 +30,7 @@ func (s *session) rcpt(path string, o *smtp.RcptOptions) error {
 	if err := s.policy.recipient(to); err != nil {
 		return err
 	}
-	clear := s.policy.mayBeClear(to)
-	if s.tx.recipients() > 0 && clear != s.tx.clear {
-		return errApart
-	}
+	operator := s.policy.mayBeClear(to)
 	if s.policy.forOperator(to) {
 		to = s.policy.operator
 	}
@@ -46,9 +44,25 @@ func (s *session) rcpt(path string, o *smtp.RcptOptions) error {
 		s.tx.away.To = append(s.tx.away.To, addressee(to, o))
 		return nil
 	}
+	return s.rcptHere(to, operator)
+}
+
+// rcptHere takes a recipient who has a mailbox here.
+func (s *session) rcptHere(to addr.Address, operator bool) error {
 	r, err := s.server.service.Recipient(s.ctx, to, s.tx.size)
 	if err != nil {
 		return err
+	}
+	blocked, err := s.server.service.Blocks(s.ctx, r, s.tx.from)
+	if err != nil {
+		return err
+	}
+	if blocked {
+		return errBlocked
+	}
+	clear := s.clearFor(r, operator)
+	if s.tx.recipients() > 0 && (clear || s.tx.clear) {
+		return errApart
 	}
 	s.tx.to, s.tx.clear = append(s.tx.to, r), clear
 	return nil

@@ -218,6 +218,17 @@ func (r *relay) inbox(ctx context.Context, name string) ([][]byte, error) {
 	return all, err
 }
 
+// owner logs in as the owner of an account, until the end of the test.
+func (r *relay) owner(tb testing.TB, name string) *mailbox.Session {
+	tb.Helper()
+	x, err := r.service.Login(tb.Context(), mailbox.Login{User: name, Secret: "secret of " + name})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(x.Close)
+	return x
+}
+
 // do is what "! ..." lines of transcripts can call.
 func (r *relay) do(ctx context.Context, verb string, args []string, file func(string) ([]byte, bool)) error {
 	switch verb {

@@ -108,7 +108,8 @@ var outcomes = []outcome{
 	{errRelay, reply{550, smtp.EnhancedCode{5, 7, 1}, "Relaying denied: this is not a mail server of the recipient's domain"}},
 	{errNoRoute, reply{550, smtp.EnhancedCode{5, 4, 4}, "This relay delivers to its own domains only; the recipient's domain is not one of them"}},
 	{errBudget, reply{452, smtp.EnhancedCode{4, 5, 3}, "Too many recipients for a message of this size; send it to the others separately"}},
-	{errApart, reply{452, smtp.EnhancedCode{4, 5, 3}, "Mail for the operator comes apart from that for others; send it to them separately"}},
+	{errApart, reply{452, smtp.EnhancedCode{4, 5, 3}, "This recipient's mail comes apart from that for others; send it to them separately"}},
+	{errBlocked, reply{550, smtp.EnhancedCode{5, 7, 1}, "The recipient takes no mail from this sender"}},
 	{errTooMany, reply{451, smtp.EnhancedCode{4, 7, 1}, "Too many messages in a minute, try again later"}},
 	{errTooLargeFor, reply{552, smtp.EnhancedCode{5, 3, 4}, "The message is too large for so many recipients; send it to fewer at a time"}},
 

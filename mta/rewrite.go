@@ -15,6 +15,7 @@ import (
 type rewriter struct {
 	policy policy
 	gated  bool // a gate judges what comes out
+	mark   bool // what is not encrypted is marked
 	now    time.Time
 }
 
@@ -27,6 +28,9 @@ func (w rewriter) rewrite(block []byte) ([]byte, error) {
 		return nil, err
 	}
 	out := make([]byte, 0, len(block)+128)
+	if w.mark && !seen.strict {
+		out = append(out, clearMark...)
+	}
 	for f := range mime.Fields(block) {
 		if rule := ruleFor(f.Name, seen.strict); rule != nil {
 			out = rule(out, f)

@@ -37,12 +37,14 @@ type endpoint struct {
 	dns      Resolver
 	operator addr.Address
 	clear    bool
-	tempo    *tempo
-	clientIP func(net.Conn) (netip.Addr, bool)
-	limits   Limits
-	sign     func(domain string, message io.Reader) ([]byte, error)
-	log      *slog.Logger
-	now      func() time.Time
+
+	ownersClear bool
+	tempo       *tempo
+	clientIP    func(net.Conn) (netip.Addr, bool)
+	limits      Limits
+	sign        func(domain string, message io.Reader) ([]byte, error)
+	log         *slog.Logger
+	now         func() time.Time
 
 	ctx    context.Context // of all sessions; ends when they must
 	cancel context.CancelFunc
@@ -75,7 +77,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, r role) error {
 func (s *Server) endpoint(ctx context.Context, ln net.Listener, r role) *endpoint {
 	e := &endpoint{
 		Listener: ln, role: r, counts: s.counts[r], remote: s.o.Remote && r == submission, sign: s.o.Sign, service: s.o.Service, domains: s.domains, hostname: s.o.Hostname, tls: s.o.TLS,
-		gate: s.o.Gate, network: s.o.Peer, origin: s.o.Origin, dns: s.o.Resolver, operator: s.o.Operator, clear: s.o.OperatorClear, tempo: s.tempo,
+		gate: s.o.Gate, network: s.o.Peer, origin: s.o.Origin, dns: s.o.Resolver, operator: s.o.Operator, clear: s.o.OperatorClear, ownersClear: s.o.OwnersClear, tempo: s.tempo,
 		clientIP: s.o.ClientIP, limits: s.o.Limits, log: s.o.Log, now: s.o.Now,
 		wires: map[*wire]struct{}{}, closed: make(chan struct{}, 1),
 	}

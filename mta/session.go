@@ -34,6 +34,7 @@ type session struct {
 	mu     sync.Mutex
 	login  *mailbox.Session // nil until AUTH
 	failed int              // logins
+	ownAt  uint64           // login.ChangeCount when policy.own was read
 	tx     transaction
 }
 
@@ -54,7 +55,7 @@ func (t *transaction) recipients() int { return len(t.to) + len(t.away.To) }
 func newSession(e *endpoint, w *wire, hello func() string) *session {
 	s := &session{server: e, wire: w, hello: hello}
 	s.log = e.log.With("session", newID(), "listener", e.role.String())
-	s.policy = policy{role: e.role, domains: e.domains, remote: e.remote, operator: e.operator, clear: e.clear}
+	s.policy = policy{role: e.role, domains: e.domains, remote: e.remote, operator: e.operator, clear: e.clear, ownersClear: e.ownersClear}
 	s.ctx, s.cancel = context.WithCancel(e.ctx)
 	return s
 }
@@ -101,15 +102,7 @@ func (s *session) checkLogin() error {
 
 var errRevoked = errors.New("mta: login revoked")
 
-// gate returns the judge of the transaction's message, if it has one.
-func (s *session) gate() mailbox.Gate {
-	if s.tx.clear {
-		return nil
-	}
-	return s.server.gate
-}
-
 // rewriter returns what makes the header of a message fit for storage.
 func (s *session) rewriter() rewriter {
-	return rewriter{policy: s.policy, gated: s.gate() != nil, now: s.server.now()}
+	return rewriter{policy: s.policy, gated: s.server.gate != nil && !s.tx.clear, mark: s.tx.clear, now: s.server.now()}
 }

@@ -24,6 +24,7 @@ func (r *relay) takeIn(o *mta.Options) error {
 		return err
 	}
 	p := &r.cfg.Policy
+	o.OwnersClear = r.ownersClear()
 	o.Origin, o.Resolver, o.ClientIP = origins[p.InboundAuth], resolver, listen.ClientIP
 	if p.Operator == "" {
 		return nil
@@ -35,6 +36,9 @@ func (r *relay) takeIn(o *mta.Options) error {
 	}
 	return nil
 }
+
+// ownersClear reports whether owners may take mail from outside in clear.
+func (r *relay) ownersClear() bool { return r.cfg.Policy.Encryption == "inbound-optional" }
 
 // missOperator says so in the log when nobody reads what comes for postmaster.
 func (r *relay) missOperator(ctx context.Context) {

@@ -30,7 +30,7 @@ func (c *Config) faults() []Fault {
 	c.checkLimits(k)
 	c.checkExpiry(k)
 	c.checkQueue(k)
-	k.word("policy.encryption", c.Policy.Encryption, "required")
+	k.word("policy.encryption", c.Policy.Encryption, "required", "inbound-optional")
 	c.checkInboundAuth(k)
 	c.checkOperator(k)
 	k.word("signup.policy", c.Signup.Policy, "open", "token", "closed")

@@ -235,8 +235,10 @@ type Limits struct {
 
 // Policy says what mail the relay takes.
 type Policy struct {
-	// What may be submitted, and come from other relays. The one value is
-	// "required": all mail is OpenPGP encrypted.
+	// What may be submitted, and come from other relays. "required": all mail is
+	// OpenPGP encrypted. "inbound-optional": owners can choose, for each of their
+	// addresses, to take mail from other relays in clear; the relay sees it while
+	// it arrives, and encrypts it to the owner's published key.
 	Encryption string `toml:"encryption"`
 
 	// What mail from other relays must prove, so that nobody can write in another's

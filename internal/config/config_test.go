@@ -95,7 +95,7 @@ func TestFaults(t *testing.T) {
 		{"inbound_auth", domain + "[policy]\ninbound_auth = 'spf'", "policy.inbound_auth", `write "dkim", "dmarc" or "off"`},
 		{"inbound_auth off", domain + "[policy]\ninbound_auth = 'off'", "policy.inbound_auth", "anybody"},
 		{"policy", domain + "[policy]\nappend = 'all'", "policy.append", `write "encrypted" or "any"`},
-		{"no encryption", domain + "[policy]\nencryption = 'optional'", "policy.encryption", `write "required"`},
+		{"no encryption", domain + "[policy]\nencryption = 'optional'", "policy.encryption", `write "required" or "inbound-optional"`},
 		{"log level", domain + "[log]\nlevel = 'loud'", "log.level", `"debug", "info", "warn" or "error"`},
 		{"log format", domain + "[log]\nformat = 'xml'", "log.format", `"text" or "json"`},
 		{"address without port", domain + "[listen.imap]\naddress = '127.0.0.1'", "listen.imap.address", `":993"`},

@@ -55,7 +55,7 @@ var rules = map[string][]string{
 // serverPGP is all that server code may use of package pgp: nothing that takes
 // or makes a private key.
 var serverPGP = []string{"Inspect", "InspectOptions", "Inspector", "NewInspector", "ErrNotEncrypted", "NotEncrypted",
-	"ParseCert", "Cert", "EncryptTo"}
+	"ParseCert", "Cert", "EncryptTo", "EncryptOptions"}
 
 // sqlPackages is where SQL may be spoken.
 var sqlPackages = []string{"mailbox/sqlstore"}
