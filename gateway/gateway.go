@@ -39,6 +39,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -60,6 +61,10 @@ type Options struct {
 	// Store is the local mail store, opened with StoreKey.
 	Store mailbox.Store
 
+	// Web asks the domains of recipients for their keys, through a proxy if it has one;
+	// nil asks none.
+	Web *http.Client
+
 	TempDir string           // for spool files, which are sealed; "" is the system's
 	Log     *slog.Logger     // nil discards
 	Now     func() time.Time // nil is the clock
@@ -67,18 +72,19 @@ type Options struct {
 
 // Gateway is one account's gateway. It is safe for concurrent use.
 type Gateway struct {
-	o        Options
-	upstream Upstream
-	contacts *Contacts
-	local    *Local
-	box      *outbox
-	name     string // the user's, for those they meet
-	joins    *joiner
-	groups   *groups
-	sender   *sender
-	watcher  *watcher
-	searcher *searcher
-	own      atomic.Pointer[Identity]
+	o         Options
+	upstream  Upstream
+	contacts  *Contacts
+	local     *Local
+	box       *outbox
+	name      string // the user's, for those they meet
+	joins     *joiner
+	groups    *groups
+	directory *directory
+	sender    *sender
+	watcher   *watcher
+	searcher  *searcher
+	own       atomic.Pointer[Identity]
 }
 
 // Open opens the local store and reads the account and its keys. Vault and Store
@@ -138,6 +144,7 @@ func (g *Gateway) openParts(account Account) error {
 	}
 	g.searcher = newSearcher(ix, g.local.Session, g.o.Log)
 	g.name = account.Name
+	g.directory = newDirectory(g.o.Web, g.contacts, g.o.Now)
 	if g.groups, err = openGroups(g.o.Vault, g.upstream.Address); err != nil {
 		return err
 	}
@@ -205,7 +212,7 @@ func (g *Gateway) send(ctx context.Context, o *outgoing) error {
 	if err := g.groups.route(o); err != nil {
 		return err
 	}
-	k, err := g.contacts.resolve(g.own.Load(), o.to, g.o.Now())
+	k, err := g.resolve(ctx, o.to)
 	if err != nil {
 		return err
 	}

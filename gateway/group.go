@@ -174,7 +174,7 @@ func (g Group) apply(m groupMail) Group {
 		return g
 	}
 	g.People = slices.Clone(g.People)
-	if m.name != "" && (m.nameAt > g.NameAt || m.renamed && m.nameAt == 0) {
+	if g.isRenamedBy(m) {
 		g.Name, g.NameAt = m.name, max(m.nameAt, g.NameAt)
 	}
 	g.merge(Member{Address: m.from.Address, Fingerprint: m.from.Fingerprint})
@@ -191,6 +191,18 @@ func (g Group) apply(m groupMail) Group {
 		g.remove(m.removed, m.at)
 	}
 	return g
+}
+
+// isRenamedBy reports whether the mail has a newer name for the group. Of two names of
+// the same second the lesser counts, with Delta Chat as here, so that all agree.
+func (g Group) isRenamedBy(m groupMail) bool {
+	switch {
+	case m.name == "":
+		return false
+	case m.nameAt == 0:
+		return m.renamed
+	}
+	return m.nameAt > g.NameAt || m.nameAt == g.NameAt && m.name < g.Name
 }
 
 // newGroupFrom returns the group that a mail tells of for the first time.

@@ -102,6 +102,8 @@ func TestGroupApply(t *testing.T) {
 		{"left", groupMail{from: from("b"), removed: person("b"), at: 20}, "a one"},
 		{"a newer name", groupMail{from: from("b"), name: "two", nameAt: 6}, "a b two"},
 		{"an older name", groupMail{from: from("b"), name: "two", nameAt: 4}, "a b one"},
+		{"the lesser name of one second", groupMail{from: from("b"), name: "eins", nameAt: 5}, "a b eins"},
+		{"the greater name of one second", groupMail{from: from("b"), name: "two", nameAt: 5}, "a b one"},
 		{"a name without a time", groupMail{from: from("b"), name: "two", renamed: true}, "a b two"},
 		{"somebody who only writes to fewer", groupMail{from: from("a"), to: []Member{from("x")}}, "a b one"},
 	}

@@ -178,9 +178,9 @@ func (g *Gateway) Groups() []Group { return g.groups.list() }
 
 // NewGroup makes a group and takes people into it. They learn of it by the first mail
 // that is written to it. The error is an *Unsendable if the key of one is missing.
-func (g *Gateway) NewGroup(_ context.Context, name string, people ...addr.Address) (Group, error) {
+func (g *Gateway) NewGroup(ctx context.Context, name string, people ...addr.Address) (Group, error) {
 	own, now := g.own.Load(), g.o.Now()
-	k, err := g.contacts.resolve(own, people, now)
+	k, err := g.resolve(ctx, people)
 	if err != nil {
 		return Group{}, err
 	}
@@ -199,21 +199,28 @@ func (g *Gateway) NewGroup(_ context.Context, name string, people ...addr.Addres
 
 // AddMember takes somebody into a group, which everybody in it learns by a mail. The
 // error is ErrNoGroup, ErrMember, ErrGroupFull, or an *Unsendable if a key is missing.
-func (g *Gateway) AddMember(_ context.Context, group string, a addr.Address) error {
-	return g.addMember(group, a, "")
-}
-
-// joined is AddMember for somebody who has followed an invitation to the group.
-func (g *Gateway) joined(group string, a addr.Address) error {
-	return g.addMember(group, a, "vg-member-added")
-}
-
-func (g *Gateway) addMember(group string, a addr.Address, word string) error {
-	now := g.o.Now()
-	k, err := g.reachable(group, a)
+func (g *Gateway) AddMember(ctx context.Context, group string, a addr.Address) error {
+	k, err := g.reachable(ctx, group, a)
 	if err != nil {
 		return err
 	}
+	return g.addMember(group, a, k, "")
+}
+
+// joined takes somebody into a group who has followed an invitation to it.
+func (g *Gateway) joined(group string, a addr.Address) error {
+	x, err := g.groups.get(group)
+	if err != nil {
+		return err
+	}
+	k, err := g.contacts.resolve(g.own.Load(), append(x.others(g.upstream.Address), a), g.o.Now())
+	if err != nil {
+		return err
+	}
+	return g.addMember(group, a, k, "vg-member-added")
+}
+
+func (g *Gateway) addMember(group string, a addr.Address, k keys, word string) error {
 	print := k.certs[a.Key()].Fingerprint()
 	_, x, err := g.groups.change(group, func(x *Group) error {
 		switch {
@@ -222,7 +229,7 @@ func (g *Gateway) addMember(group string, a addr.Address, word string) error {
 		case len(x.People) >= maxMembers:
 			return ErrGroupFull
 		}
-		x.add(a, print, now.Unix())
+		x.add(a, print, k.now.Unix())
 		return nil
 	})
 	if err != nil {
@@ -237,8 +244,8 @@ func (g *Gateway) addMember(group string, a addr.Address, word string) error {
 
 // RemoveMember takes somebody out of a group, which they and everybody in it learn by
 // a mail. To leave it, give the user's own address. Errors are those of AddMember.
-func (g *Gateway) RemoveMember(_ context.Context, group string, a addr.Address) error {
-	if _, err := g.reachable(group); err != nil {
+func (g *Gateway) RemoveMember(ctx context.Context, group string, a addr.Address) error {
+	if _, err := g.reachable(ctx, group); err != nil {
 		return err
 	}
 	before, x, err := g.groups.change(group, func(x *Group) error {
@@ -260,8 +267,8 @@ func (g *Gateway) RemoveMember(_ context.Context, group string, a addr.Address) 
 
 // RenameGroup gives a group another name, which everybody in it learns by a mail. Its
 // address stays. Errors are those of AddMember, and ErrGroupName.
-func (g *Gateway) RenameGroup(_ context.Context, group, name string) error {
-	if _, err := g.reachable(group); err != nil {
+func (g *Gateway) RenameGroup(ctx context.Context, group, name string) error {
+	if _, err := g.reachable(ctx, group); err != nil {
 		return err
 	}
 	before, x, err := g.groups.change(group, func(x *Group) error {
@@ -280,12 +287,12 @@ func (g *Gateway) RenameGroup(_ context.Context, group, name string) error {
 
 // reachable returns the keys of everybody in a group, and of some more people: a change
 // that can't be told to all is not made.
-func (g *Gateway) reachable(group string, more ...addr.Address) (keys, error) {
+func (g *Gateway) reachable(ctx context.Context, group string, more ...addr.Address) (keys, error) {
 	x, err := g.groups.get(group)
 	if err != nil {
 		return keys{}, err
 	}
-	return g.contacts.resolve(g.own.Load(), append(x.others(g.upstream.Address), more...), g.o.Now())
+	return g.resolve(ctx, append(x.others(g.upstream.Address), more...))
 }
 
 // tell writes to people about a change of the group.
