@@ -15,8 +15,15 @@ import (
 // or name those of Bcc.
 var outgoingFields = []string{
 	"From", "Sender", "Reply-To", "To", "Cc", "Subject", "In-Reply-To", "References", "Auto-Submitted",
-	"Disposition-Notification-To", "Importance", "Priority", "X-Priority",
+	receiptField, "Importance", "Priority", "X-Priority",
 }
+
+// Where a receipt for reading a mail is asked for (RFC 8098, 2.1), and where Delta Chat
+// asks for it.
+const (
+	receiptField     = "Disposition-Notification-To"
+	chatReceiptField = "Chat-Disposition-Notification-To"
+)
 
 // outgoingHeader returns the header that a client's mail goes out with. Date and
 // Message-ID are made if there are none; the date is in UTC, so that it does not
@@ -34,6 +41,9 @@ func outgoingHeader(root *mime.Part, from addr.Address, now time.Time) []pgp.Fie
 			id = f.Value()
 		case isOutgoing(f.Name):
 			header = append(header, pgp.Field{Name: f.Name, Value: f.Value()})
+			if f.Is(receiptField) { // Delta Chat (2.62) looks at this one only
+				header = append(header, pgp.Field{Name: chatReceiptField, Value: f.Value()})
+			}
 		}
 	}
 	if id == "" {

@@ -27,8 +27,10 @@ var reasons = []struct {
 	err  error
 	text string
 }{
-	{ErrNoKey, "No key for %s: ask for an invitation link and run restante gateway accept LINK, or import a key file."},
-	{ErrHeld, "The key of %s has changed: compare fingerprints, then accept or refuse it with restante gateway."},
+	{ErrNoKey, "No key for %s: run restante gateway accept LINK with an invitation of theirs (Delta Chat and Restante make them), " +
+		"or restante gateway accept FILE with their key file, or let them publish their key at their domain (WKD). " +
+		"Who has no encrypted mail yet can make an account on your relay and send you an invitation."},
+	{ErrHeld, "The key of %s has changed, and mail is held until you decide: compare fingerprints, then run restante gateway accept ADDRESS."},
 	{pgp.ErrExpired, "The key of %s has expired: ask for the renewed one."},
 	{pgp.ErrRevoked, "The key of %s was withdrawn by its owner: ask for the new one."},
 	{pgp.ErrCannotEncrypt, "The key of %s can't be encrypted to: ask for another one."},

@@ -73,6 +73,8 @@ func (p page) writeHeader(b *strings.Builder) {
 			if !found {
 				subject, found = f.Value(), true
 			}
+		case f.Is(chatReceiptField) && !p.asksReceipt():
+			b.WriteString(receiptField + ": " + f.Value() + "\r\n")
 		default:
 			b.WriteString(line(f))
 		}
@@ -80,6 +82,17 @@ func (p page) writeHeader(b *strings.Builder) {
 	if text := strings.TrimSpace(marker + " " + subject); text != "" {
 		b.WriteString("Subject: " + text + "\r\n")
 	}
+}
+
+// asksReceipt reports whether the mail asks for a receipt in the way that mail clients
+// know.
+func (p page) asksReceipt() bool {
+	for f := range mime.Fields(p.header) {
+		if f.Is(receiptField) {
+			return true
+		}
+	}
+	return false
 }
 
 // line returns a field as it came, folded as it was, unless it has line ends that fold

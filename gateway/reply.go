@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/emersion/go-smtp"
 
@@ -29,6 +30,25 @@ var replies = []struct {
 	{ErrNoIdentity, smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: ErrNoIdentity.Error()}},
 }
 
+// maxReplyLine keeps the lines of an answer within what clients must read (RFC 5321,
+// 4.5.3.1.5: 512 octets), with room for the codes.
+const maxReplyLine = 400
+
+// replyLines breaks a long answer into lines at blanks. The engine puts the enhanced
+// code on the last one only, and RFC 2034, 4, wants it on each.
+func replyLines(code, text string) string {
+	var lines []string
+	for len(text) > maxReplyLine {
+		at := strings.LastIndexByte(text[:maxReplyLine], ' ')
+		if at <= 0 {
+			at = maxReplyLine
+		}
+		lines = append(lines, code+text[:at])
+		text = strings.TrimPrefix(text[at:], " ")
+	}
+	return strings.Join(append(lines, text), "\n")
+}
+
 // replyUnknown is the answer to what is not foreseen: it tells nothing, and the mail
 // client keeps the mail.
 var replyUnknown = smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Something went wrong in the gateway: its log says more"}
@@ -39,7 +59,7 @@ var replyUnknown = smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 
 func replyTo(err error) (*smtp.SMTPError, bool) {
 	var missing *Unsendable
 	if errors.As(err, &missing) {
-		return &smtp.SMTPError{Code: 523, EnhancedCode: smtp.EnhancedCode{5, 7, 10}, Message: missing.Error()}, true
+		return &smtp.SMTPError{Code: 523, EnhancedCode: smtp.EnhancedCode{5, 7, 10}, Message: replyLines("5.7.10 ", missing.Error())}, true
 	}
 	for _, r := range replies {
 		if errors.Is(err, r.err) {

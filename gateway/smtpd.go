@@ -103,7 +103,12 @@ func (x *submissionSession) logIn(user, password string) error {
 	return nil
 }
 
+// Mail takes the user's address, and no address at all: clients send receipts for
+// reading so (RFC 8098, 2.1). The From of the mail is looked at in either case.
 func (x *submissionSession) Mail(from string, _ *smtp.MailOptions) error {
+	if from == "" && x.login != nil {
+		return nil
+	}
 	a, err := addr.Parse(from)
 	switch {
 	case x.login == nil:
