@@ -65,6 +65,7 @@ var commands = map[string]command{
 	"CHECK":          {selectedState, everything, (*conn).noop},
 	"EXPUNGE":        {selectedState, everything, (*conn).expunge},
 	"UID EXPUNGE":    {selectedState, everything, (*conn).uidExpunge},
+	"ESEARCH":        {loggedIn, noExpunges, (*conn).multiSearch},
 	"SEARCH":         {selectedState, noExpunges, (*conn).search},
 	"UID SEARCH":     {selectedState, everything, (*conn).uidSearch},
 	"FETCH":          {selectedState, noExpunges, (*conn).fetch},

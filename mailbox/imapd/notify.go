@@ -128,16 +128,16 @@ func (n *notice) group() *wire.NotifyGroup {
 // eventsOf returns what the client wants to know of a mailbox that is not selected.
 func (n *notice) eventsOf(f *mailbox.Folder) (events wire.NotifyEvents) {
 	for i := range n.groups {
-		if matchesGroup(&n.groups[i], f) {
+		if matchesFilter(n.groups[i].Filter, n.groups[i].Mailboxes, f) {
 			events |= n.groups[i].Events
 		}
 	}
 	return events
 }
 
-// matchesGroup is RFC 5465, 6. Mail is delivered to INBOX alone.
-func matchesGroup(g *wire.NotifyGroup, f *mailbox.Folder) bool {
-	switch g.Filter {
+// matchesFilter is RFC 5465, 6, and RFC 7377, 2.2. Mail is delivered to INBOX alone.
+func matchesFilter(filter wire.NotifyFilter, names []string, f *mailbox.Folder) bool {
+	switch filter {
 	case wire.FilterInboxes:
 		return f.ID == mailbox.Inbox
 	case wire.FilterPersonal:
@@ -145,11 +145,13 @@ func matchesGroup(g *wire.NotifyGroup, f *mailbox.Folder) bool {
 	case wire.FilterSubscribed:
 		return f.Subscribed
 	case wire.FilterMailboxes:
-		return slices.Contains(g.Mailboxes, f.Name)
+		return slices.Contains(names, f.Name)
 	case wire.FilterSubtree:
-		return slices.ContainsFunc(g.Mailboxes, func(root string) bool {
+		return slices.ContainsFunc(names, func(root string) bool {
 			return f.Name == root || strings.HasPrefix(f.Name, root+delimiter)
 		})
+	case wire.FilterSubtreeOne:
+		return slices.Contains(names, f.Name) || slices.Contains(names, parentOf(f.Name))
 	}
 	return false
 }

@@ -41,11 +41,20 @@ func (c *conn) runSearch(d *wire.Decoder, byUID bool) error {
 
 // lookFor finds what a search is for.
 func (c *conn) lookFor(q *wire.Search, byUID bool) (*found, error) {
-	if q.Charset != "" && !plainCharset(q.Charset) {
-		return nil, errBadCharset
-	}
 	if err := c.catchUp(); err != nil {
 		return nil, err
+	}
+	f, err := c.lookIn(q)
+	if f != nil {
+		f.byUID = byUID
+	}
+	return f, err
+}
+
+// lookIn searches the mailbox as it is known.
+func (c *conn) lookIn(q *wire.Search) (*found, error) {
+	if q.Charset != "" && !plainCharset(q.Charset) {
+		return nil, errBadCharset
 	}
 	p, err := c.scope().compile(&q.Key)
 	if err != nil {
@@ -55,7 +64,7 @@ func (c *conn) lookFor(q *wire.Search, byUID bool) (*found, error) {
 		c.enableCondstore()
 	}
 	hits, err := c.find(p)
-	return &found{hits: hits, byUID: byUID, modseq: p.modseq}, err
+	return &found{hits: hits, modseq: p.modseq}, err
 }
 
 // searchFailed returns err. A search that was to be saved and fails leaves nothing

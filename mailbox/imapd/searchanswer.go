@@ -13,6 +13,8 @@ type found struct {
 	hits   []hit
 	byUID  bool
 	modseq bool // tell the mod-sequence, because the search was for one
+
+	where *mailbox.Folder // of a search that may be of several mailboxes; else nil
 }
 
 // number is what the client asked to be told of a hit.
@@ -43,6 +45,7 @@ func (c *conn) answerSearch(q *wire.Search, f *found) {
 	switch {
 	case want == 0:
 		c.writeFound("SEARCH", f)
+	case f.where != nil && len(f.hits) == 0: // RFC 7377, 2.1
 	case want != wire.ReturnSave: // alone, it tells nothing (RFC 5182, 2.1)
 		c.writeESearch(want, q.Partial, f)
 	}
@@ -71,6 +74,12 @@ func (c *conn) writeESearch(want wire.SearchReturn, part wire.Partial, f *found)
 	c.w.Open()
 	c.w.Word("TAG")
 	c.w.String(c.tag)
+	if f.where != nil {
+		c.w.Word("MAILBOX")
+		c.w.Mailbox(f.where.Name)
+		c.w.Word("UIDVALIDITY")
+		c.w.Number(uint64(f.where.Mailbox.UIDValidity))
+	}
 	c.w.Close()
 	if f.byUID {
 		c.w.Word("UID")

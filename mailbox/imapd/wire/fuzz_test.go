@@ -33,6 +33,7 @@ var grammars = []grammar{
 	{"getmetadata", func(d *Decoder) any { return d.GetMetadata() }, func(e *Encoder, v any) { g := v.(GetMetadata); e.GetMetadata(&g) }},
 	{"entries", func(d *Decoder) any { return d.MetadataEntries() }, func(e *Encoder, v any) { e.MetadataEntries(v.([]MetadataEntry)) }},
 	{"notify", func(d *Decoder) any { return d.Notify() }, func(e *Encoder, v any) { n := v.(Notify); e.Notify(&n) }},
+	{"esearch", func(d *Decoder) any { return d.MultiSearch() }, func(e *Encoder, v any) { m := v.(MultiSearch); e.MultiSearch(&m) }},
 }
 
 // deeper is how much the normal form may be nested beyond what was read: NEW,
@@ -58,6 +59,7 @@ func FuzzDecoder(f *testing.F) {
 		{`(DEPTH infinity MAXSIZE 5) "" /shared`, `INBOX (/private/a "b")`, "x (MAXSIZE 1) (/a)"},
 		{`(/private/a NIL "b" "c\"d")`, "(/shared/a ~{2+}\r\n\x00x)"},
 		{"NONE", "set status (selected MessageNew (uid flags) MessageExpunge) (subtree (a b) (MailboxName X))"},
+		{"IN (mailboxes \"folder1\" subtree-one (folder2)) RETURN (MIN) unseen", "IN (personal) ALL", "1:3"},
 	} {
 		for _, s := range seeds {
 			f.Add(byte(i), []byte(s+"\r\n"))

@@ -11,7 +11,7 @@ type Notify struct {
 // A NotifyGroup is some mailboxes and what the client wants to know of them.
 type NotifyGroup struct {
 	Filter    NotifyFilter
-	Mailboxes []string // of FilterSubtree and FilterMailboxes
+	Mailboxes []string // of FilterSubtree, FilterSubtreeOne and FilterMailboxes
 	Events    NotifyEvents
 	Fetch     *Fetch // of new messages of the selected mailbox; nil for nothing
 }
@@ -27,11 +27,12 @@ const (
 	FilterSubscribed
 	FilterSubtree
 	FilterMailboxes
+	FilterSubtreeOne // of searches alone (RFC 7377, 2.2)
 )
 
 var filterWords = []string{
 	FilterSelected: "SELECTED", FilterSelectedDelayed: "SELECTED-DELAYED", FilterInboxes: "INBOXES",
-	FilterPersonal: "PERSONAL", FilterSubscribed: "SUBSCRIBED", FilterSubtree: "SUBTREE", FilterMailboxes: "MAILBOXES",
+	FilterPersonal: "PERSONAL", FilterSubscribed: "SUBSCRIBED", FilterSubtree: "SUBTREE", FilterMailboxes: "MAILBOXES", FilterSubtreeOne: "SUBTREE-ONE",
 }
 
 // NotifyEvents are events, as bits.
@@ -76,7 +77,7 @@ func KnownEvents() []string {
 // What a NOTIFY may hold.
 const (
 	maxNotifyGroups    = 20
-	maxNotifyMailboxes = 200
+	maxFilterMailboxes = 200
 )
 
 // Notify reads the arguments of NOTIFY.
@@ -106,42 +107,62 @@ func (d *Decoder) Notify() Notify {
 }
 
 func (d *Decoder) notifyGroup() NotifyGroup {
-	g := NotifyGroup{}
 	d.Expect('(')
 	at := d.pos
-	word := d.Keyword()
-	known := false
-	for f, w := range filterWords {
-		if w == word {
-			g.Filter, known = NotifyFilter(f), true
-		}
-	}
-	if !known {
+	f, ok := d.filter()
+	if !ok || f == FilterSubtreeOne {
 		d.failAt(at, "the mailboxes of a group of events")
 	}
-	if g.Filter == FilterSubtree || g.Filter == FilterMailboxes {
-		d.SP()
-		d.notifyMailboxes(&g)
-	}
+	g := NotifyGroup{Filter: f, Mailboxes: d.filterMailboxes(f)}
 	d.SP()
 	d.notifyEvents(&g)
 	d.Expect(')')
 	return g
 }
 
-func (d *Decoder) notifyMailboxes(g *NotifyGroup) {
-	if d.Peek() != '(' {
-		g.Mailboxes = []string{d.Mailbox()}
-		return
+// filter reads the word of filter-mailboxes.
+func (d *Decoder) filter() (NotifyFilter, bool) {
+	word := d.Keyword()
+	for f, w := range filterWords {
+		if w == word {
+			return NotifyFilter(f), true
+		}
 	}
+	return 0, false
+}
+
+// filterMailboxes reads the names behind the word, if it takes any.
+func (d *Decoder) filterMailboxes(f NotifyFilter) []string {
+	if f < FilterSubtree {
+		return nil
+	}
+	d.SP()
+	if d.Peek() != '(' {
+		return []string{d.Mailbox()}
+	}
+	var names []string
 	d.List(func() {
-		if g.Mailboxes = append(g.Mailboxes, d.Mailbox()); len(g.Mailboxes) > maxNotifyMailboxes {
-			d.setErr(&LimitError{What: "mailboxes in a group of events", Max: maxNotifyMailboxes})
+		if names = append(names, d.Mailbox()); len(names) > maxFilterMailboxes {
+			d.setErr(&LimitError{What: "mailboxes in a list", Max: maxFilterMailboxes})
 		}
 	})
-	if len(g.Mailboxes) == 0 {
+	if len(names) == 0 {
 		d.fail("a mailbox name")
 	}
+	return names
+}
+
+// filter writes filter-mailboxes.
+func (e *Encoder) filter(f NotifyFilter, names []string) {
+	e.Word(filterWords[f])
+	if len(names) == 0 {
+		return
+	}
+	e.Open()
+	for _, name := range names {
+		e.Mailbox(name)
+	}
+	e.Close()
 }
 
 // notifyEvents reads events in parentheses, as the grammar has them, or without, as
@@ -202,14 +223,7 @@ func (e *Encoder) Notify(n *Notify) {
 
 func (e *Encoder) notifyGroup(g *NotifyGroup) {
 	e.Open()
-	e.Word(filterWords[g.Filter])
-	if len(g.Mailboxes) > 0 {
-		e.Open()
-		for _, name := range g.Mailboxes {
-			e.Mailbox(name)
-		}
-		e.Close()
-	}
+	e.filter(g.Filter, g.Mailboxes)
 	if g.Events == 0 {
 		e.Word("NONE")
 		e.Close()
