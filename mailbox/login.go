@@ -141,7 +141,11 @@ func (s *Service) loginAgain(ctx context.Context, t *try) (*Session, error) {
 	if row.State != Active || row.Key.Generation != own.sealer.Generation || !known.among(rows) {
 		return nil, nil
 	}
-	return s.ring.join(own, known), nil
+	x := s.ring.join(own, known)
+	if x != nil { // who is told first may be a client that shows nothing
+		x.alert = s.o.Terms.alert(&row, s.today())
+	}
+	return x, nil
 }
 
 // credentialsOf reads an account and its credentials.

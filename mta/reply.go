@@ -132,7 +132,7 @@ var outcomes = []outcome{
 // commands (RFC 4954, 6; X.7.13 is of RFC 5248's registry).
 var loginOutcomes = []outcome{
 	{mailbox.ErrDisabled, reply{525, smtp.EnhancedCode{5, 7, 13}, "This account is disabled; ask the operator of the relay"}},
-	{mailbox.ErrThrottled, reply{454, smtp.EnhancedCode{4, 7, 0}, "Too many failed logins, try again later"}},
+	{mailbox.ErrThrottled, reply{454, smtp.EnhancedCode{4, 7, 0}, "Too many failed logins or new accounts of late, try again in some minutes"}},
 	{mailbox.ErrBusy, reply{454, smtp.EnhancedCode{4, 7, 0}, "The relay is busy checking passwords, try again in a minute"}},
 }
 

@@ -147,6 +147,9 @@ func (c *conn) login(user, secret string) error {
 	c.session, c.state = x, authenticated
 	c.unhook = x.AfterRevoked(func() { c.kick(byeRevoked) })
 	c.r.SetMaxLine(c.srv.o.Limits.Line)
+	if text := x.Alert(); text != "" { // which a client must show to its user (RFC 9051, 7.1)
+		c.untaggedStatus(imap.StatusResponseTypeOK, func() { c.writeCode(imap.ResponseCodeAlert) }, text)
+	}
 	// With the capabilities the client need not ask (RFC 9051, 6.2.3).
 	c.done = completion{code: c.writeCapabilityCode, text: "Logged in"}
 	return nil

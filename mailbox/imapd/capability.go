@@ -106,6 +106,7 @@ func (c *conn) enable(d *wire.Decoder) error {
 		case "UTF8=ACCEPT":
 			c.w.Word("UTF8=ACCEPT")
 			c.enableUTF8()
+			c.enabled.noCharset = true
 		case "CONDSTORE":
 			c.w.Word("CONDSTORE")
 			condstore = true

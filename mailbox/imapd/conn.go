@@ -84,6 +84,7 @@ type conn struct {
 // features are what ENABLE has switched on, or a command that implies it.
 type features struct {
 	rev2, utf8, condstore, qresync, uidOnly bool
+	noCharset                               bool // UTF8=ACCEPT: all text is UTF-8
 }
 
 // completion is the OK of a command, where it says more than that.

@@ -2,6 +2,9 @@ package imapd
 
 import (
 	"errors"
+	"fmt"
+
+	"github.com/emersion/go-imap/v2"
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/imapd/wire"
@@ -48,6 +51,7 @@ type fetching struct {
 	*wire.Fetch
 	seen map[mailbox.UID]bool // messages this FETCH has made \Seen
 	gone int                  // messages that were not there any more
+	bad  int                  // messages that are damaged
 	err  error                // why some message could not be told
 }
 
@@ -80,12 +84,28 @@ func (f *fetching) run(uids []mailbox.UIDRange, asked int) error {
 	if err := f.tellAll(uids, asked); err != nil {
 		return err
 	}
-	if f.gone > 0 {
+	switch {
+	case f.bad > 0:
+		f.done = completion{text: "Some of the messages are damaged"}
+	case f.gone > 0:
 		// What is left was told. A NO would make clients take the whole FETCH
 		// for failed (RFC 2180, 4.1.3 leaves the choice; Dovecot says OK too).
 		f.done = completion{code: func() { f.writeCode(codeExpungeIssued) }, text: "Some of the messages are gone"}
 	}
 	return f.err
+}
+
+// maxDamaged is how many damaged messages are told one by one.
+const maxDamaged = 20
+
+// damaged tells which message can't be read. The others are told all the same, and
+// the FETCH has not failed: a NO would keep clients from all of them.
+func (f *fetching) damaged(uid mailbox.UID, err error) {
+	f.log().Error("message not fetched", "error", err)
+	if f.bad++; f.bad <= maxDamaged {
+		f.untaggedStatus(imap.StatusResponseTypeNo, func() { f.writeCode(imap.ResponseCodeCorruption) },
+			fmt.Sprintf("The message with UID %d is damaged, tell the operator of the relay", uid))
+	}
 }
 
 // tellAll writes a response for each message.
@@ -161,7 +181,7 @@ func (f *fetching) tellItem(i *mailbox.Item) error {
 	}
 	if err != nil {
 		_ = f.w.Rollback(mark) // what was sent already, f.w remembers
-		err = f.left(err)
+		err = f.left(i.UID, err)
 	} else {
 		f.finish(row)
 		f.count()
@@ -180,12 +200,15 @@ func (f *fetching) count() {
 }
 
 // left takes the error of a message that could not be told.
-func (f *fetching) left(err error) error {
+func (f *fetching) left(uid mailbox.UID, err error) error {
 	switch {
 	case errors.Is(err, mailbox.ErrGone):
 		f.gone++
 		return nil
-	case errors.Is(err, mailbox.ErrCorrupt), errors.Is(err, errUnknownCTE):
+	case errors.Is(err, mailbox.ErrCorrupt):
+		f.damaged(uid, err)
+		return nil
+	case errors.Is(err, errUnknownCTE):
 		if f.err == nil {
 			f.err = err
 		}

@@ -28,6 +28,8 @@ func (c *conn) multiSearch(d *wire.Decoder) error {
 		}
 	}
 	switch {
+	case q.Charset != "" && c.enabled.noCharset:
+		return errCharset
 	case selected && c.sel == nil:
 		return errNoneSelected
 	case others && q.Return.Has(wire.ReturnSave):

@@ -19,6 +19,9 @@ var errBadCharset error = &statusError{
 	text: "Search in US-ASCII or UTF-8",
 }
 
+// errCharset answers a charset that contradicts ENABLE UTF8=ACCEPT (RFC 6855, 3).
+var errCharset = bad("After ENABLE UTF8=ACCEPT all text is UTF-8: search without CHARSET")
+
 // search is SEARCH (RFC 9051, 6.4.4).
 func (c *conn) search(d *wire.Decoder) error { return c.runSearch(d, false) }
 
@@ -30,6 +33,9 @@ func (c *conn) runSearch(d *wire.Decoder, byUID bool) error {
 	q := d.Search()
 	if err := d.End(); err != nil {
 		return err
+	}
+	if q.Charset != "" && c.enabled.noCharset {
+		return errCharset
 	}
 	f, err := c.lookFor(&q, byUID)
 	if err != nil {

@@ -67,7 +67,7 @@ var outcomes = []struct {
 	text string
 }{
 	{mailbox.ErrAuth, imap.ResponseCodeAuthenticationFailed, "Authentication failed: wrong address or password"},
-	{mailbox.ErrThrottled, imap.ResponseCodeLimit, "Too many failed logins, try again in a minute"},
+	{mailbox.ErrThrottled, imap.ResponseCodeLimit, "Too many failed logins or new accounts of late, try again in some minutes"},
 	{mailbox.ErrBusy, imap.ResponseCodeUnavailable, "The relay is busy, try again in a minute"},
 	{mailbox.ErrDisabled, imap.ResponseCodeContactAdmin, "This account is disabled, ask the operator of the relay"},
 	{mailbox.ErrNoAccount, imap.ResponseCodeAuthenticationFailed, "Authentication failed: wrong address or password"},
