@@ -87,7 +87,7 @@ func termsOf(e *config.Expiry) mailbox.Terms {
 // storeOptions says where the store of the configuration is.
 func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error) {
 	kind, target, err := cfg.StoreTarget()
-	o := sqlstore.Options{PasswordFile: cfg.StorePasswordFile, RequireSync: cfg.RequireSync, Log: log}
+	o := sqlstore.Options{PasswordFile: cfg.StorePasswordFile, RequireSync: cfg.RequireSync, Program: "restante " + version(), Log: log}
 	if kind == config.Postgres {
 		o.URL = target
 	} else {

@@ -66,8 +66,9 @@ func run(ctx context.Context, args []string, e env) int {
 
 func rootCommand(e env) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "restante",
-		Short: "An end-to-end encrypted mail relay",
+		Use:     "restante",
+		Version: version(),
+		Short:   "An end-to-end encrypted mail relay",
 		Long: "Restante keeps encrypted mail under any name you like until you call for it:\n" +
 			"pseudonymous addresses, OpenPGP end to end, SMTP in, IMAP out.",
 		SilenceErrors: true,

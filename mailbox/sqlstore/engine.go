@@ -16,6 +16,9 @@ type engine interface {
 	// connect opens the writer's connection or a reader's.
 	connect(ctx context.Context, r role) (*session, error)
 
+	// keepOld keeps what the database is, of an older schema, before that changes.
+	keepOld(ctx context.Context, have int) error
+
 	// ready is called once, when it is known that the store is ours.
 	ready(ctx context.Context) error
 

@@ -53,8 +53,7 @@ func migrate(ctx context.Context, on *session, steps []string) error {
 		return err
 	}
 	if have > len(steps) {
-		return fmt.Errorf("%w: its schema is version %d, this program knows version %d; install the program that wrote it, or a later one",
-			ErrNewer, have, len(steps))
+		return newer(ctx, on, have, len(steps))
 	}
 	if _, err := on.conn.ExecContext(ctx, on.dialect.begin); err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // database makes a database by migrations and returns a session on it.
@@ -106,5 +108,75 @@ func TestMigrateNewer(t *testing.T) {
 	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), fmt.Sprintf("version %d,", len(newer))) ||
 		!strings.Contains(err.Error(), fmt.Sprintf("version %d;", len(migrations))) {
 		t.Errorf("got error %v, want ErrNewer with both versions", err)
+	}
+}
+
+// atSchema makes a store of an older schema that has an account with a message.
+func atSchema(t *testing.T, n int) Options {
+	t.Helper()
+	o := options(t)
+	on, err := database(t, o.Path, migrations[:n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := querier{t.Context(), on}
+	for _, statement := range []string{
+		`INSERT INTO account (account_id, state, quota_bytes, quota_messages, used_bytes, used_messages, change, next_mailbox, uidvalidity, created)
+			VALUES (7, 0, 0, 0, 3, 1, 1, 2, 5, 20000)`,
+		`INSERT INTO account_key (account_id, generation, public) VALUES (7, 1, x'00')`,
+		`INSERT INTO address (addr_mac, account_id, n, entry_ct) VALUES (zeroblob(16), 7, 1, x'00')`,
+		`INSERT INTO mailbox VALUES (7, 1, x'01', x'01', 0, 5, 2, 2, 0, 1, 1, 0, 3, 1)`,
+		`INSERT INTO message VALUES (7, 1, 1, 2, 0, 0, 3, 1, 20000, 20000, zeroblob(16))`,
+		`INSERT INTO sealed VALUES (7, 1, 1, x'02', x'03')`,
+		`INSERT INTO body VALUES (7, zeroblob(16), x'040506')`,
+	} {
+		if _, err := q.exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	if err := on.close(); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestUpgrade: a store of each older schema is opened with all it has, and a copy
+// from before stands beside it.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	for n := 1; n < len(migrations); n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			o := atSchema(t, n)
+			s := open(t, o)
+			if got := count(t, s); got != 1 {
+				t.Errorf("%d messages came through the upgrade, want 1", got)
+			}
+			body, err := s.OpenBody(t.Context(), alice, seal.BlobID{})
+			if err != nil || body.Size() != 3 {
+				t.Errorf("the body came through as %v, error %v", body, err)
+			}
+			old, err := database(t, fmt.Sprintf("%s.schema-%d", o.Path, n), migrations[:n])
+			if err != nil {
+				t.Fatalf("the copy from before: %v", err)
+			}
+			if got := describe(t, old)["version"]; got != fmt.Sprint(n) {
+				t.Errorf("the copy from before has schema %s, want %d", got, n)
+			}
+		})
+	}
+}
+
+// TestOlderProgram: a program that is too old names the one to install.
+func TestOlderProgram(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.Program = "restante v9.8.7"
+	if err := open(t, o).Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := database(t, o.Path, migrations[:len(migrations)-1])
+	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "install restante v9.8.7") {
+		t.Errorf("got error %v, want ErrNewer with the version to install", err)
 	}
 }

@@ -86,6 +86,10 @@ type Options struct {
 	// that is opened with any is nobody else's meanwhile, and is not swept.
 	Places []Place
 
+	// Program is the name and version of the program. It is kept with a schema that
+	// the program has made, and told to an older one that does not know the schema.
+	Program string
+
 	// CheckOnClose makes Close return what CheckConsistency finds. For tests.
 	CheckOnClose bool
 
@@ -177,7 +181,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.writer, err = openWriter(ctx, s); err != nil {
 		return err
 	}
-	if err := migrate(ctx, s.writer.on, s.writer.on.dialect.migrations); err != nil {
+	if err := s.upgrade(ctx); err != nil {
 		return err
 	}
 	if err := s.takeIdentity(ctx); err != nil {
