@@ -52,8 +52,17 @@ type largeBodies interface {
 	// sweep removes bodies that have no row and never will.
 	sweep(ctx context.Context) error
 
+	// lost lists the rows whose bytes are missing or not whole.
+	lost(q querier) ([]place, error)
+
 	// check compares the rows with what is there.
 	check(ctx context.Context) error
+}
+
+// place is where a body is.
+type place struct {
+	id   mailbox.AccountID
+	blob seal.BlobID
 }
 
 // largeBody is a large body on its way in.

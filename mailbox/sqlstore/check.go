@@ -13,24 +13,29 @@ import (
 
 type invariant struct{ name, query string }
 
-// invariants are what must hold of every store, each as a query that finds the
-// rows of which it does not. Each row is an account and what it is about.
-var invariants = []invariant{
-	{"the counters of a mailbox are those of its messages", `
-		SELECT mailbox.account_id, mailbox.mailbox_id FROM mailbox LEFT JOIN (
+// queryWrongCounters finds mailboxes that don't count what they have, and
+// queryWrongNumbers those that would give out a number again. repair.go uses them too.
+const (
+	queryWrongCounters = `SELECT mailbox.account_id, mailbox.mailbox_id FROM mailbox LEFT JOIN (
 			SELECT account_id, mailbox_id, count(*) AS n, sum(size) AS bytes,
 				sum(1 - (flags & 1)) AS unseen, sum((flags & 8) / 8) AS deleted
 			FROM message GROUP BY account_id, mailbox_id) AS m
 		ON m.account_id = mailbox.account_id AND m.mailbox_id = mailbox.mailbox_id
 		WHERE mailbox.messages <> coalesce(m.n, 0) OR mailbox.size <> coalesce(m.bytes, 0)
-		OR mailbox.unseen <> coalesce(m.unseen, 0) OR mailbox.deleted <> coalesce(m.deleted, 0)`},
-	{"UIDs and mod-sequences are below the next ones", `
-		SELECT mailbox.account_id, mailbox.mailbox_id FROM mailbox LEFT JOIN (
+		OR mailbox.unseen <> coalesce(m.unseen, 0) OR mailbox.deleted <> coalesce(m.deleted, 0)`
+	queryWrongNumbers = `SELECT mailbox.account_id, mailbox.mailbox_id FROM mailbox LEFT JOIN (
 			SELECT account_id, mailbox_id, max(uid) AS uid, max(modseq) AS modseq
 			FROM message GROUP BY account_id, mailbox_id) AS m
 		ON m.account_id = mailbox.account_id AND m.mailbox_id = mailbox.mailbox_id
 		WHERE uidnext <= coalesce(m.uid, 0) OR highestmodseq < coalesce(m.modseq, 0)
-		OR recent > uidnext OR vanish_floor > highestmodseq OR uidnext < 1 OR highestmodseq < 1`},
+		OR recent > uidnext OR vanish_floor > highestmodseq OR uidnext < 1 OR highestmodseq < 1`
+)
+
+// invariants are what must hold of every store, each as a query that finds the
+// rows of which it does not. Each row is an account and what it is about.
+var invariants = []invariant{
+	{"the counters of a mailbox are those of its messages", queryWrongCounters},
+	{"UIDs and mod-sequences are below the next ones", queryWrongNumbers},
 	{"what an account keeps is the sum of its mailboxes", `
 		SELECT account.account_id, 0 FROM account LEFT JOIN (
 			SELECT account_id, sum(messages) AS n, sum(size) AS bytes FROM mailbox GROUP BY account_id) AS m

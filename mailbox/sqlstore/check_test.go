@@ -10,38 +10,42 @@ import (
 	"github.com/restante/restante/mailbox/seal"
 )
 
+// damages are what each invariant is there to find.
+var damages = []struct{ damage, want string }{
+	{`UPDATE mailbox SET messages = messages + 1`, "counters of a mailbox"},
+	{`UPDATE mailbox SET unseen = unseen - 1 WHERE mailbox_id = 1`, "counters of a mailbox"},
+	{`UPDATE mailbox SET deleted = 1 WHERE mailbox_id = 2`, "counters of a mailbox"},
+	{`UPDATE message SET size = size + 1 WHERE uid = 2`, "counters of a mailbox"},
+	{`UPDATE mailbox SET uidnext = 3 WHERE mailbox_id = 1`, "UIDs and mod-sequences"},
+	{`UPDATE message SET modseq = 1000 WHERE uid = 2`, "UIDs and mod-sequences"},
+	{`UPDATE mailbox SET vanish_floor = 1000`, "UIDs and mod-sequences"},
+	{`UPDATE account SET used_messages = 0`, "what an account keeps"},
+	{`UPDATE account SET used_bytes = used_bytes + 1`, "what an account keeps"},
+	{`DELETE FROM address`, "INBOX, a key and an address"},
+	{`DELETE FROM account_key`, "INBOX, a key and an address"},
+	{`UPDATE mailbox SET mailbox_id = 9 WHERE mailbox_id = 1`, "INBOX, a key and an address"},
+	{`UPDATE account SET next_mailbox = 2`, "mailbox identifiers"},
+	{`UPDATE account SET uidvalidity = 1`, "mailbox identifiers"},
+	{`DELETE FROM sealed WHERE uid = 2`, "has its sealed half"},
+	{`DELETE FROM message WHERE uid = 2`, "every sealed half has its message"},
+	{`UPDATE message SET mailbox_id = 5 WHERE uid = 2`, "is in a mailbox"},
+	{`DELETE FROM body`, "every message has one body"},
+	{`DELETE FROM body_file`, "every message has one body"},
+	{`INSERT INTO body SELECT account_id, blob_id, x'00' FROM body_file`, "every message has one body"},
+	{`DELETE FROM shared`, "as many messages as their count says"},
+	{`UPDATE shared SET extra = 2`, "as many messages as their count says"},
+	{`DELETE FROM message WHERE uid = 3`, "every body is held"},
+	{`INSERT INTO body_file VALUES (7, x'00112233445566778899aabbccddeeff', 70000)`, "every body is held"},
+	{`INSERT INTO expunged VALUES (7, 1, 3, 2, 2)`, "expunged UIDs are gone"},
+	{`UPDATE expunged SET uid_high = 999`, "expunged UIDs are gone"},
+	{`UPDATE expunged SET mailbox_id = 5`, "expunged UIDs are gone"},
+}
+
 // TestCheckFinds: each invariant finds the damage it is there for.
 func TestCheckFinds(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ damage, want string }{
-		{`UPDATE mailbox SET messages = messages + 1`, "counters of a mailbox"},
-		{`UPDATE mailbox SET unseen = unseen - 1 WHERE mailbox_id = 1`, "counters of a mailbox"},
-		{`UPDATE mailbox SET deleted = 1 WHERE mailbox_id = 2`, "counters of a mailbox"},
-		{`UPDATE message SET size = size + 1 WHERE uid = 2`, "counters of a mailbox"},
-		{`UPDATE mailbox SET uidnext = 3 WHERE mailbox_id = 1`, "UIDs and mod-sequences"},
-		{`UPDATE message SET modseq = 1000 WHERE uid = 2`, "UIDs and mod-sequences"},
-		{`UPDATE mailbox SET vanish_floor = 1000`, "UIDs and mod-sequences"},
-		{`UPDATE account SET used_messages = 0`, "what an account keeps"},
-		{`UPDATE account SET used_bytes = used_bytes + 1`, "what an account keeps"},
-		{`DELETE FROM address`, "INBOX, a key and an address"},
-		{`DELETE FROM account_key`, "INBOX, a key and an address"},
-		{`UPDATE mailbox SET mailbox_id = 9 WHERE mailbox_id = 1`, "INBOX, a key and an address"},
-		{`UPDATE account SET next_mailbox = 2`, "mailbox identifiers"},
-		{`UPDATE account SET uidvalidity = 1`, "mailbox identifiers"},
-		{`DELETE FROM sealed WHERE uid = 2`, "has its sealed half"},
-		{`DELETE FROM message WHERE uid = 2`, "every sealed half has its message"},
-		{`UPDATE message SET mailbox_id = 5 WHERE uid = 2`, "is in a mailbox"},
-		{`DELETE FROM body`, "every message has one body"},
-		{`DELETE FROM body_file`, "every message has one body"},
-		{`INSERT INTO body SELECT account_id, blob_id, x'00' FROM body_file`, "every message has one body"},
-		{`DELETE FROM shared`, "as many messages as their count says"},
-		{`UPDATE shared SET extra = 2`, "as many messages as their count says"},
-		{`DELETE FROM message WHERE uid = 3`, "every body is held"},
-		{`INSERT INTO body_file VALUES (7, x'00112233445566778899aabbccddeeff', 70000)`, "every body is held"},
-		{`INSERT INTO expunged VALUES (7, 1, 3, 2, 2)`, "expunged UIDs are gone"},
-		{`UPDATE expunged SET uid_high = 999`, "expunged UIDs are gone"},
-		{`UPDATE expunged SET mailbox_id = 5`, "expunged UIDs are gone"},
-	} {
+	for _, c := range damages {
+
 		t.Run(c.damage, func(t *testing.T) {
 			t.Parallel()
 			s := variedStore(t)

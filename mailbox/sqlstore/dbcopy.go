@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -54,4 +55,18 @@ func checkCopy(ctx context.Context, path string) error {
 		return fmt.Errorf("%w: the copy of the database: %s", mailbox.ErrCorrupt, found)
 	}
 	return nil
+}
+
+// copyTo writes a file's bytes to another one, durably, in place of what has that
+// name.
+func copyTo(in io.Reader, path string) error {
+	out, err := os.OpenFile(path+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(path+unfinished))
+	}
+	return errors.Join(os.Rename(path+unfinished, path), syncDir(filepath.Dir(path)))
 }

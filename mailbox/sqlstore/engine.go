@@ -19,6 +19,9 @@ type engine interface {
 	// keepOld keeps what the database is, of an older schema, before that changes.
 	keepOld(ctx context.Context, have int) error
 
+	// keepDamaged keeps what the database is before a repair.
+	keepDamaged(ctx context.Context) error
+
 	// ready is called once, when it is known that the store is ours.
 	ready(ctx context.Context) error
 
@@ -63,6 +66,9 @@ type dialect struct {
 
 	// integrity looks for damage that only the engine can see.
 	integrity func(querier) error
+
+	// mend are statements that begin a repair, and tidy those that end it.
+	mend, tidy []string
 
 	// hangUp, if not nil, ends a connection before it is closed.
 	hangUp func(*sql.Conn)

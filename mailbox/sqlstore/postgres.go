@@ -34,6 +34,7 @@ var postgresDialect = dialect{
 	lockSchema: `SELECT pg_advisory_xact_lock(8243114)`, // any number that is always the same
 	migrations: schemaSteps("postgres"),
 	integrity:  func(querier) error { return nil },
+	tidy:       postgresTidy,
 	invariants: postgresInvariants,
 	hangUp:     hangUp,
 }

@@ -57,3 +57,19 @@ func TestMoveTakesAll(t *testing.T) {
 		t.Errorf("beside a move: got error %v, want ErrLocked", err)
 	}
 }
+
+// TestRepairPostgres: the same on a server, with a damage of each kind.
+func TestRepairPostgres(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	for _, damage := range []string{
+		`UPDATE mailbox SET messages = messages + 1`, `UPDATE mailbox SET uidnext = 3 WHERE mailbox_id = 1`, `DELETE FROM body`,
+		`DELETE FROM body_file`, `DELETE FROM shared`, `UPDATE shared SET extra = 2`, `DELETE FROM message WHERE uid = 3`,
+		`UPDATE expunged SET uid_high = 999`, `UPDATE account SET next_mailbox = 2`,
+	} {
+		t.Run(damage, func(t *testing.T) {
+			t.Parallel()
+			testRepair(t, postgresOptions(t), damage)
+		})
+	}
+}

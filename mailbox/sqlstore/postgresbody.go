@@ -104,6 +104,21 @@ func (c *chunkBodies) copy(q querier, id mailbox.AccountID, blob seal.BlobID, si
 	return nil
 }
 
+const postgresLost = `SELECT body_file.account_id, body_file.blob_id FROM body_file LEFT JOIN (
+	SELECT account_id, blob_id, count(*) AS n, max(n) AS last, sum(length(data)) AS bytes
+	FROM chunk GROUP BY account_id, blob_id) AS c
+	ON c.account_id = body_file.account_id AND c.blob_id = body_file.blob_id
+	WHERE coalesce(c.bytes, 0) <> size OR c.n <> c.last + 1`
+
+func (c *chunkBodies) lost(q querier) (list []place, err error) {
+	var p place
+	err = q.each(postgresLost, []any{num(&p.id), blobColumn{&p.blob}}, func() error {
+		list = append(list, p)
+		return nil
+	})
+	return list, err
+}
+
 // check has nothing to do: what must hold of chunks are invariants.
 func (c *chunkBodies) check(context.Context) error { return nil }
 
@@ -120,10 +135,6 @@ func (c *chunkBodies) sweep(ctx context.Context) error {
 }
 
 func (c *chunkBodies) sweepSome(ctx context.Context, before int64) (int, error) {
-	type place struct {
-		id   mailbox.AccountID
-		blob seal.BlobID
-	}
 	var old []place
 	var p place
 	err := c.e.s.readOne(ctx, "sweep bodies", func(q querier) error {

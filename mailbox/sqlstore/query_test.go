@@ -103,7 +103,7 @@ func TestPlaceholders(t *testing.T) {
 // client's request.
 var mayScan = []string{
 	"queryVersion", "queryMeta", "querySetSchema", "querySetCheck", "queryCalendar", "querySetCalendar", "queryPlace", "querySetPlace", "queryTakeIdentity", "queryProgram", "querySetProgram", // one row
-	"queryOldDeliveries", "queryLongMemories", "queryExpirePushTokens", "queryEveryFile", "queryIntegrity", // sweep and check
+	"queryOldDeliveries", "queryLongMemories", "queryExpirePushTokens", "queryEveryFile", "queryIntegrity", "queryWrongCounters", "queryWrongNumbers", // sweep and check
 }
 
 // maySort are those that put in order, or group, what they read of an account

@@ -26,6 +26,7 @@ var sqliteDialect = dialect{
 	tables:     `SELECT count(*), count(CASE WHEN name = 'meta' THEN 1 END) FROM sqlite_schema`,
 	migrations: schemaSteps("sqlite"),
 	integrity:  querier.checkSQLite,
+	mend:       sqliteMend,
 }
 
 // sqliteEngine is the engine of a store in a file, which one process has open.

@@ -65,6 +65,18 @@ func (f fileBodies) copy(q querier, id mailbox.AccountID, blob seal.BlobID, size
 
 func (f fileBodies) sweep(ctx context.Context) error { return f.s.sweepFiles(ctx) }
 
+func (f fileBodies) lost(q querier) (list []place, err error) {
+	var p place
+	var size int64
+	err = q.each(queryEveryFile, []any{num(&p.id), blobColumn{&p.blob}, num(&size)}, func() error {
+		if f.s.files.check(p.blob, size) != nil {
+			list = append(list, p)
+		}
+		return nil
+	})
+	return list, err
+}
+
 func (f fileBodies) check(ctx context.Context) error { return f.s.checkFiles(ctx) }
 
 // newFile is a body's file on its way in.
