@@ -29,15 +29,15 @@ var rules = map[string][]string{
 	"gateway/index":       {"gateway/vault", "mailbox", "mailbox/imapd", "mailbox/seal"},
 	"gateway/vault":       {"mailbox/seal"},
 	"gateway/provider":    {"internal/addr"},
-	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime"},
+	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime", "internal/scram"},
 	"mta/queue":           {"mailbox", "internal/addr", "internal/mime", "internal/redact"},
 	"web":                 {"mailbox", "pgp", "web/token", "internal/addr"},
 	"web/token":           {},
-	"mailbox":             {"mailbox/seal", "internal/addr", "internal/mime"},
+	"mailbox":             {"mailbox/seal", "internal/addr", "internal/mime", "internal/scram"},
 	"mailbox/seal":        {},
 	"mailbox/sqlstore":    {"mailbox", "mailbox/seal"},
 	"mailbox/storetest":   {"mailbox", "mailbox/seal"},
-	"mailbox/imapd":       {"mailbox", "mailbox/imapd/wire", "internal/addr", "internal/mime"},
+	"mailbox/imapd":       {"mailbox", "mailbox/imapd/wire", "internal/addr", "internal/mime", "internal/scram"},
 	"mailbox/imapd/wire":  {"internal/mime"},
 	"pgp":                 {"internal/addr", "internal/mime"},
 	"internal/addr":       {},
@@ -45,6 +45,7 @@ var rules = map[string][]string{
 	"internal/listen":     {},
 	"internal/mime":       {},
 	"internal/redact":     {},
+	"internal/scram":      {},
 	"internal/transcript": {},
 	"test/layers":         {},
 	"test/pebble":         {},
@@ -62,7 +63,7 @@ var sqlPackages = []string{"mailbox/sqlstore"}
 
 // noThirdParty are the packages that stand on the standard library (and
 // golang.org/x) alone.
-var noThirdParty = []string{"mailbox", "mailbox/seal", "internal/addr", "internal/mime", "internal/redact"}
+var noThirdParty = []string{"mailbox", "mailbox/seal", "internal/addr", "internal/mime", "internal/redact", "internal/scram"}
 
 type source struct {
 	pkg, name string
