@@ -69,8 +69,8 @@ func (s *Service) CreateAccount(ctx context.Context, a addr.Address, o NewAccoun
 	return c, s.subscribeAll(ctx, id, boxes)
 }
 
-// newCredentials makes the two credentials of an account: the secret or password,
-// and the recovery code.
+// newCredentials makes the credentials of an account: the secret, with its
+// companion, or the password, and the recovery code.
 func (s *Service) newCredentials(ctx context.Context, owner seal.Owner, root *seal.Root, password string) (Created, []Credential, error) {
 	main, secret, err := s.newCredential(ctx, MainSecret, owner, root, password)
 	if err != nil {
@@ -81,9 +81,11 @@ func (s *Service) newCredentials(ctx context.Context, owner seal.Owner, root *se
 		if err != nil {
 			return Created{}, nil, err
 		}
-		if recovery.Selector != main.Selector {
-			return Created{Secret: secret, Recovery: code}, []Credential{main, recovery}, nil
+		if recovery.Selector == main.Selector {
+			continue
 		}
+		list, err := s.withSCRAM([]Credential{main, recovery}, secret, owner, root, scramSalt(nil))
+		return Created{Secret: secret, Recovery: code}, list, err
 	}
 }
 

@@ -71,7 +71,7 @@ func (x *Session) AddDevice(ctx context.Context, label string) (secret string, e
 		return "", fmt.Errorf("add device: %w", err)
 	}
 	c.Label = m.own.keys.SealNote(deviceLabel(c.ID), []byte(label))
-	if err := m.replace(ctx, nil, c); err != nil {
+	if err := m.addSecret(ctx, c, secret); err != nil {
 		return "", fmt.Errorf("add device: %w", err)
 	}
 	return secret, nil
@@ -89,7 +89,7 @@ func (x *Session) RevokeDevice(ctx context.Context, id CredentialID) error {
 	if !slices.ContainsFunc(m.rows, isDevice) {
 		return fmt.Errorf("revoke device: %w", ErrGone)
 	}
-	if err := m.replace(ctx, []CredentialID{id}); err != nil {
+	if err := m.replace(ctx, append(companions(m.rows, id), id)); err != nil {
 		return fmt.Errorf("revoke device: %w", err)
 	}
 	return nil
@@ -170,6 +170,20 @@ func (m *management) newSecret(ctx context.Context, kind CredentialKind) (Creden
 			return c, secret, err
 		}
 	}
+}
+
+// addSecret adds a generated credential that logs in, with its companion.
+func (m *management) addSecret(ctx context.Context, c Credential, secret string) error {
+	root, err := m.own.copyRoot()
+	if err != nil {
+		return err
+	}
+	defer root.Wipe()
+	add, err := m.own.svc.withSCRAM([]Credential{c}, secret, m.own.sealer, &root, scramSalt(m.rows))
+	if err != nil {
+		return err
+	}
+	return m.replace(ctx, nil, add...)
 }
 
 // replace changes credentials. The one that gives the right to do so is taken away

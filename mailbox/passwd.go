@@ -67,11 +67,16 @@ func (s *Service) SetPassword(ctx context.Context, id AccountID, oldOrRecovery, 
 // is "", and ends the sessions of the old one. If only the latter fails, the new
 // secret is returned beside the error.
 func (s *Service) replacePassword(ctx context.Context, row Account, rows []Credential, root *seal.Root, password string) (string, error) {
-	add, secret, err := s.newCredential(ctx, MainSecret, s.owner(row.ID, row.Key.Generation), root, password)
+	owner := s.owner(row.ID, row.Key.Generation)
+	main, secret, err := s.newCredential(ctx, MainSecret, owner, root, password)
 	if err != nil {
 		return "", err
 	}
-	if err := s.store.ReplaceCredentials(ctx, row.ID, replaced(rows), []Credential{add}, nil); err != nil {
+	add, err := s.withSCRAM([]Credential{main}, secret, owner, root, scramSalt(rows))
+	if err != nil {
+		return "", err
+	}
+	if err := s.store.ReplaceCredentials(ctx, row.ID, replaced(rows), add, nil); err != nil {
 		return "", err
 	}
 	return secret, s.recheck(ctx, row.ID)
@@ -89,15 +94,15 @@ func (s *Service) proveRight(ctx context.Context, row Account, rows []Credential
 }
 
 // replaced lists the credentials that a new password takes the place of: the old
-// secret or password, and what was derived from it.
+// secret or password, and the companion of the former.
 func replaced(rows []Credential) []CredentialID {
 	var drop []CredentialID
 	for _, c := range rows {
-		if c.Kind == MainSecret || c.Kind == ChosenPassword || c.Kind == SCRAMSecret {
+		if c.Kind == MainSecret || c.Kind == ChosenPassword {
 			drop = append(drop, c.ID)
 		}
 	}
-	return drop
+	return append(drop, companions(rows, drop...)...)
 }
 
 // ResetAccount gives an account new keys, a new password ("" generates a secret)

@@ -90,7 +90,7 @@ const (
 type Credential struct {
 	ID       CredentialID
 	Kind     CredentialKind
-	Selector string // of a generated secret; "" for a chosen password
+	Selector string // of a generated secret, and its SCRAMSecret; "" for a chosen password
 	KDF      []byte // parameters and salt (package seal's encoding)
 	Verifier []byte
 	Wrapped  []byte // root secret under the key derived from this credential

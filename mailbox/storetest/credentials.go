@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"bytes"
+
 	"github.com/restante/restante/mailbox"
 )
 
@@ -10,6 +12,7 @@ var credentialCases = []testCase{
 	{"credentials/taken", credentialsTaken},
 	{"credentials/lost race", credentialsLostRace},
 	{"credentials/new key", credentialsNewKey},
+	{"credentials/companion", credentialsCompanion},
 }
 
 func credential(id mailbox.CredentialID, kind mailbox.CredentialKind) mailbox.Credential {
@@ -110,6 +113,22 @@ func credentialsNewKey(e *env) {
 	e.wantCredentials(next)
 	equal(e, "key", e.getAccount(alice).Key, second.AccountKey)
 	equal(e, "entry", e.lookUp(alice).Entry, entry.Entry)
+}
+
+// credentialsCompanion: a secret and the SCRAM credential with its selector come and
+// go at once, or neither does.
+func credentialsCompanion(e *env) {
+	secret, recovery := e.withCredentials()
+	device, scram := credential(12, mailbox.DeviceSecret), credential(13, mailbox.SCRAMSecret)
+	device.Selector, scram.Selector = "both", "both"
+	scram.Verifier, scram.Label = bytes.Repeat([]byte{0, 0xff}, 43), nil
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, nil, []mailbox.Credential{device, scram}, nil))
+	e.wantCredentials(secret, recovery, device, scram)
+	err := e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{device.ID, scram.ID, 99}, nil, nil)
+	e.wantErr(err, mailbox.ErrGone)
+	e.wantCredentials(secret, recovery, device, scram)
+	e.must(e.s.ReplaceCredentials(e.ctx, alice, []mailbox.CredentialID{scram.ID, device.ID}, nil, nil))
+	e.wantCredentials(secret, recovery)
 }
 
 // lookUp finds an account by its address.
