@@ -6,6 +6,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 
+	"github.com/restante/restante/internal/scram"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -17,8 +18,16 @@ var (
 	errAuthTries     = errors.New("mta: too many failed logins")
 )
 
-// mechanisms lists what AUTH offers, best first.
-func mechanisms() []string { return []string{sasl.Plain, sasl.Login} }
+// mechanisms lists what AUTH offers, best first: logins that keep the password at
+// home, tied to the connection where TLS can tell which one it is; and those in
+// which it travels.
+func mechanisms(bound bool) []string {
+	list := []string{scram.Name, sasl.Plain, sasl.Login}
+	if bound {
+		return append([]string{scram.NamePlus}, list...)
+	}
+	return list
+}
 
 // auth begins an AUTH exchange (RFC 4954). It is refused outside TLS, where
 // secrets could be read on the way.
@@ -36,6 +45,10 @@ func (s *session) auth(mechanism string) (sasl.Server, error) {
 		return nil, errAuthInMail
 	}
 	switch mechanism {
+	case scram.Name:
+		return s.scram(false), nil
+	case scram.NamePlus:
+		return s.scram(true), nil
 	case sasl.Plain:
 		return &plain{login: s.tryLogin}, nil
 	case sasl.Login:
@@ -54,6 +67,11 @@ func (s *session) tryLogin(user, secret string) error {
 	if err != nil {
 		return s.failedLogin(err)
 	}
+	return s.loggedIn(x)
+}
+
+// loggedIn makes the session that of its owner.
+func (s *session) loggedIn(x *mailbox.Session) error {
 	at := x.ChangeCount()
 	own, err := x.Addresses(s.ctx)
 	if err != nil {
@@ -67,8 +85,9 @@ func (s *session) tryLogin(user, secret string) error {
 	return nil
 }
 
+// failedLogin counts a login that was refused for what the client sent.
 func (s *session) failedLogin(err error) error {
-	if !errors.Is(err, mailbox.ErrAuth) {
+	if !errors.Is(err, mailbox.ErrAuth) && !errors.Is(err, scram.ErrBinding) {
 		return err
 	}
 	s.failed++

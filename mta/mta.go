@@ -26,7 +26,7 @@
 // a file each: auth.go, mail.go, rcpt.go, data.go. Decisions are pure functions
 // in policy.go.
 //
-// Offered are STARTTLS (RFC 3207), AUTH with PLAIN and LOGIN (4954), SIZE
+// Offered are STARTTLS (RFC 3207), AUTH with SCRAM, PLAIN and LOGIN (4954), SIZE
 // (1870), PIPELINING (2920), 8BITMIME (6152), SMTPUTF8 (6531), CHUNKING (3030),
 // ENHANCEDSTATUSCODES (2034), LIMITS (9422), and REQUIRETLS (8689), which
 // delivery into a mailbox here fulfils and which goes on to other servers. What is

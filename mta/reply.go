@@ -9,6 +9,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"github.com/restante/restante/internal/scram"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -78,9 +79,11 @@ var outcomes = []outcome{
 	// This connection's state.
 	{errAuthFirst, reply{530, smtp.EnhancedCode{5, 7, 0}, "Authentication required: log in with your address and password"}},
 	{errAuthNotHere, reply{502, smtp.EnhancedCode{5, 5, 1}, "There is no login on this port; mail clients use port 465 or 587"}},
-	{errAuthMechanism, reply{504, smtp.EnhancedCode{5, 5, 4}, "Unknown mechanism; use PLAIN or LOGIN"}},
+	{errAuthMechanism, reply{504, smtp.EnhancedCode{5, 5, 4}, "Unknown mechanism; use SCRAM-SHA-256, PLAIN or LOGIN"}},
 	{errAuthInMail, reply{503, smtp.EnhancedCode{5, 5, 1}, "AUTH can't be given inside a mail transaction"}},
 	{errAuthSyntax, reply{501, smtp.EnhancedCode{5, 5, 2}, "The response does not fit the mechanism"}},
+	{scram.ErrSyntax, reply{501, smtp.EnhancedCode{5, 5, 2}, "The response does not fit the mechanism"}},
+	{scram.ErrBinding, reply{535, smtp.EnhancedCode{5, 7, 8}, "Authentication failed: the client sees another TLS connection than the server"}},
 	{errAuthTries, reply{421, smtp.EnhancedCode{4, 7, 0}, "Too many failed logins on this connection; check the address and the password"}},
 	{errRevoked, reply{421, smtp.EnhancedCode{4, 7, 0}, "The account or its password was changed; log in again"}},
 	{errNested, reply{503, smtp.EnhancedCode{5, 5, 1}, "MAIL was given already; send RSET before another one"}},

@@ -2,10 +2,12 @@ package imapd
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/restante/restante/internal/scram"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/imapd/wire"
 )
@@ -30,7 +32,8 @@ func (c *conn) runLogin(d *wire.Decoder) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	return c.login(user, secret)
+	x, err := c.login(user, secret)
+	return c.loggedIn(x, err)
 }
 
 // mayAuthenticate reports whether passwords can be sent here.
@@ -38,9 +41,22 @@ func (c *conn) mayAuthenticate() bool { return c.protected() || c.srv.o.Insecure
 
 // mechanisms are those of AUTHENTICATE. Each asks for what it needs beyond the
 // initial response, which is nil if there was none (RFC 4959).
-var mechanisms = map[string]func(c *conn, initial []byte) (user, secret string, err error){
-	"PLAIN": (*conn).saslPlain,
-	"LOGIN": (*conn).saslLogin,
+var mechanisms = map[string]func(c *conn, initial []byte) (*mailbox.Session, error){
+	scram.NamePlus: func(c *conn, initial []byte) (*mailbox.Session, error) { return c.saslSCRAM(initial, true) },
+	scram.Name:     func(c *conn, initial []byte) (*mailbox.Session, error) { return c.saslSCRAM(initial, false) },
+	"PLAIN":        (*conn).saslPlain,
+	"LOGIN":        (*conn).saslLogin,
+}
+
+// mechanismNames lists what AUTHENTICATE offers, best first: logins that keep the
+// password at home, tied to the connection where TLS can tell which one it is; and
+// those in which it travels.
+func (c *conn) mechanismNames() []string {
+	names := []string{"AUTH=" + scram.Name, "AUTH=PLAIN", "AUTH=LOGIN"}
+	if c.binding() != nil {
+		return append([]string{"AUTH=" + scram.NamePlus}, names...)
+	}
+	return names
 }
 
 // authenticate is AUTHENTICATE (RFC 9051, 6.2.2).
@@ -60,11 +76,16 @@ func (c *conn) authenticate(d *wire.Decoder) error {
 	if !ok {
 		return no(imap.ResponseCodeCannot, "Authentication by this mechanism is not offered")
 	}
-	user, secret, err := mechanism(c, initial)
-	if err != nil {
-		return err
+	x, err := mechanism(c, initial)
+	return c.loggedIn(x, err)
+}
+
+// initial returns the initial response, which it asks for if there was none.
+func (c *conn) initial(response []byte, challenge string) ([]byte, error) {
+	if response != nil {
+		return response, nil
 	}
-	return c.login(user, secret)
+	return c.challenge(challenge)
 }
 
 // decodeInitial reads an initial response; "=" stands for an empty one.
@@ -81,32 +102,33 @@ func decodeInitial(d *wire.Decoder) []byte {
 }
 
 // saslPlain is RFC 4616.
-func (c *conn) saslPlain(initial []byte) (user, secret string, err error) {
-	if initial == nil {
-		if initial, err = c.challenge(""); err != nil {
-			return "", "", err
-		}
+func (c *conn) saslPlain(initial []byte) (*mailbox.Session, error) {
+	response, err := c.initial(initial, "")
+	if err != nil {
+		return nil, err
 	}
-	parts := strings.Split(string(initial), "\x00")
+	parts := strings.Split(string(response), "\x00")
 	if len(parts) != 3 || parts[1] == "" {
-		return "", "", errPlain
+		return nil, errPlain
 	}
 	if parts[0] != "" && parts[0] != parts[1] {
-		return "", "", errIdentity
+		return nil, errIdentity
 	}
-	return parts[1], parts[2], nil
+	return c.login(parts[1], parts[2])
 }
 
 // saslLogin is the mechanism that old clients know and no RFC describes; the
 // challenges are the ones they look for.
-func (c *conn) saslLogin(initial []byte) (user, secret string, err error) {
-	if initial == nil {
-		if initial, err = c.challenge("Username:"); err != nil {
-			return "", "", err
-		}
+func (c *conn) saslLogin(initial []byte) (*mailbox.Session, error) {
+	user, err := c.initial(initial, "Username:")
+	if err != nil {
+		return nil, err
 	}
 	password, err := c.challenge("Password:")
-	return string(initial), string(password), err
+	if err != nil {
+		return nil, err
+	}
+	return c.login(string(user), string(password))
 }
 
 // challenge asks the client for one response. The connection's limit for lines
@@ -119,8 +141,11 @@ func (c *conn) challenge(text string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if string(line) == "*" {
+	switch string(line) {
+	case "*":
 		return nil, errGaveUp
+	case "=": // go-imap v2.0.0-beta.8 says so for an empty response after a challenge too
+		return []byte{}, nil
 	}
 	response := make([]byte, base64.StdEncoding.DecodedLen(len(line)))
 	n, err := base64.StdEncoding.Decode(response, line)
@@ -130,14 +155,22 @@ func (c *conn) challenge(text string) ([]byte, error) {
 	return response[:n], nil
 }
 
-// login opens the account. Failures are counted: the domain delays those who
-// guess, and after some the connection ends.
-func (c *conn) login(user, secret string) error {
-	x, err := c.srv.o.Service.Login(c.ctx, mailbox.Login{User: user, Secret: secret, Peer: c.srv.o.Peer(c.net)})
-	if err != nil {
+// login opens the account.
+func (c *conn) login(user, secret string) (*mailbox.Session, error) {
+	return c.srv.o.Service.Login(c.ctx, mailbox.Login{User: user, Secret: secret, Peer: c.srv.o.Peer(c.net)})
+}
+
+// loggedIn makes the connection that of an account, or tells why it does not. What
+// the domain has refused is counted: it delays those who guess, and after some the
+// connection ends.
+func (c *conn) loggedIn(x *mailbox.Session, err error) error {
+	var misspoken *statusError
+	if err != nil && (!errors.As(err, &misspoken) || err == errBinding) {
 		if c.failed++; c.failed >= c.srv.o.Limits.Logins {
 			c.over = byeBadLogins
 		}
+	}
+	if err != nil {
 		return err
 	}
 	if err := c.srv.enter(x.Account()); err != nil {

@@ -13,7 +13,7 @@ import (
 var (
 	// IDLE is for after login, but some clients read no list but the first.
 	capsAlways   = []string{"IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE", "IDLE"}
-	capsLogin    = []string{"SASL-IR", "AUTH=PLAIN", "AUTH=LOGIN"}
+	capsLogin    = []string{"SASL-IR"}
 	capsLoggedIn = []string{
 		"NAMESPACE", "UIDPLUS", "MOVE", "UNSELECT", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 		"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY", "UTF8=ACCEPT",
@@ -39,7 +39,7 @@ func (c *conn) capabilities() [][]string {
 		caps = append(caps, []string{"STARTTLS"})
 	}
 	if c.mayAuthenticate() {
-		return append(caps, capsLogin)
+		return append(caps, capsLogin, c.mechanismNames())
 	}
 	return append(caps, []string{"LOGINDISABLED"})
 }

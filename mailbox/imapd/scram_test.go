@@ -1,0 +1,110 @@
+package imapd_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/xdg-go/scram"
+
+	"github.com/restante/restante/mailbox/imapd"
+)
+
+// scramClient is another implementation's client, as go-sasl wants it.
+type scramClient struct {
+	mechanism string
+	talk      *scram.ClientConversation
+}
+
+func (c *scramClient) Start() (mechanism string, initial []byte, err error) {
+	first, err := c.talk.Step("")
+	return c.mechanism, []byte(first), err
+}
+
+func (c *scramClient) Next(challenge []byte) ([]byte, error) {
+	answer, err := c.talk.Step(string(challenge))
+	return []byte(answer), err
+}
+
+// talk begins a conversation of SCRAM over a TLS connection: bound to it, or not.
+func talk(t *testing.T, user, secret string, bound *tls.Conn) *scramClient {
+	t.Helper()
+	client, err := scram.SHA256.NewClient(user, secret, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bound == nil {
+		return &scramClient{"SCRAM-SHA-256", client.NewConversation()}
+	}
+	state := bound.ConnectionState()
+	binding, err := scram.NewTLSExporterBinding(&state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &scramClient{"SCRAM-SHA-256-PLUS", client.NewConversationWithChannelBinding(binding)}
+}
+
+// TestSCRAM: a client that knows SCRAM logs in without sending its secret, tied to
+// its connection or not, and reads its mail; one that knows the secret of nobody,
+// or speaks over another connection, does not.
+func TestSCRAM(t *testing.T) {
+	t.Parallel()
+	server, config := testTLS()
+	w := newWorld(t, func(o *imapd.Options) { o.InsecureAuth = false })
+	anna := w.account(t, "anna@example.org")
+	dial := func() *tls.Conn {
+		t.Helper()
+		ours, theirs := net.Pipe()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			w.server.ServeConn(t.Context(), tls.Server(theirs, server))
+		}()
+		t.Cleanup(func() { ours.Close(); <-ended })
+		conn := tls.Client(ours, config)
+		if err := conn.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	for _, c := range []struct {
+		name, secret string
+		bound, other bool
+		want         imap.ResponseCode
+	}{
+		{name: "bound", secret: anna.Secret, bound: true},
+		{name: "not bound", secret: anna.Secret},
+		{name: "wrong secret", secret: anna.Recovery, bound: true, want: imap.ResponseCodeAuthenticationFailed},
+		{name: "bound to another connection", secret: anna.Secret, bound: true, other: true, want: imap.ResponseCodeAuthenticationFailed},
+	} {
+		conn := dial()
+		to := conn
+		if c.other {
+			to = dial()
+		}
+		if !c.bound {
+			to = nil
+		}
+		client := imapclient.New(conn, nil)
+		t.Cleanup(func() { client.Close() })
+		sasl := talk(t, "anna@example.org", c.secret, to)
+		err := client.Authenticate(sasl)
+		var refused *imap.Error
+		if c.want != "" {
+			if !errors.As(err, &refused) || refused.Code != c.want {
+				t.Errorf("%s: got %v, want %s", c.name, err, c.want)
+			}
+			continue
+		}
+		if err != nil || !sasl.talk.Valid() {
+			t.Errorf("%s: %v, the server proved itself: %v", c.name, err, sasl.talk.Valid())
+			continue
+		}
+		if _, err := client.Select("INBOX", nil).Wait(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
