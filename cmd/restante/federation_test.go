@@ -42,6 +42,8 @@ func TestQueueCommands(t *testing.T) {
 		{"why", "recipient 1: 4.4.1 the server refuses connections", []string{"why", id}, 0},
 		{"why with addresses", "zoe@down.test: 4.4.1", []string{"why", id, "--addresses"}, 0},
 		{"retry", "is due now", []string{"retry", id}, 0},
+		{"retry all", "1 messages are due now", []string{"retry", "--all"}, 0},
+		{"retry what", "one message", []string{"retry"}, 2},
 		{"drop", "is gone", []string{"drop", id}, 0},
 		{"drop again", "no message " + id, []string{"drop", id}, 1},
 		{"a word that is no id", "not the number", []string{"why", "!"}, 1},

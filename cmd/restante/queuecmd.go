@@ -35,7 +35,7 @@ func queueCommand(e env) *cobra.Command {
 	cmd.AddCommand(queueList(e, open),
 		queuePrint(e, open, "show", opQueueShow, "Show one message"),
 		queuePrint(e, open, "why", opQueueWhy, "Say what the last attempt at a message came to"),
-		queueChange(e, open, "retry", opQueueRetry, "Try a message again now", "is due now"),
+		queueRetry(e, open),
 		queueChange(e, open, "drop", opQueueDrop, "Remove a message; its sender is not told", "is gone"))
 	return cmd
 }
@@ -81,6 +81,32 @@ func printText(ctx context.Context, e env, open opener, r adminRequest) error {
 	return err
 }
 
+// queueRetry is queueChange for one message or for all.
+func queueRetry(e env, open opener) *cobra.Command {
+	cmd := queueChange(e, open, "retry", opQueueRetry, "Try a message again now, or with --all every one", "is due now")
+	one := cmd.RunE
+	var all bool
+	cmd.Flags().BoolVar(&all, "all", false, "try every message again, as after an outage")
+	cmd.Args = nil
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !all {
+			if err := exactly(1, "one message, by its id in `restante queue list`, or --all")(cmd, args); err != nil {
+				return err
+			}
+			return one(cmd, args)
+		}
+		if len(args) > 0 {
+			return usageError{errors.New("give either one message or --all")}
+		}
+		reply, err := open.do(cmd.Context(), adminRequest{Op: opQueueRetry})
+		if err == nil {
+			fmt.Fprint(e.stderr, reply.Text)
+		}
+		return err
+	}
+	return cmd
+}
+
 func queueChange(e env, open opener, name string, op adminOp, short, done string) *cobra.Command {
 	return &cobra.Command{
 		Use:   name + " MESSAGE",
@@ -103,6 +129,10 @@ func (d direct) onQueue(ctx context.Context, r adminRequest) (adminReply, error)
 	if r.Op == opQueueList {
 		err := o.List(ctx, &text)
 		return adminReply{Text: text.String()}, err
+	}
+	if r.Op == opQueueRetry && r.Ref == "" {
+		n, err := o.RetryAll(ctx)
+		return adminReply{Text: fmt.Sprintf("restante: %d messages are due now\n", n)}, err
 	}
 	id, err := mailbox.ParseJobID(r.Ref)
 	if err != nil {

@@ -62,7 +62,17 @@ func (e *sqliteEngine) connect(ctx context.Context, r role) (*session, error) {
 	return newSession(ctx, db, &sqliteDialect)
 }
 
-func (e *sqliteEngine) ready(context.Context) error { return e.s.files.claim(e.s.id) }
+const queryForgetLeases = `UPDATE destination SET token = 0, until = 0 WHERE until > 0`
+
+// ready ends the leases of the process that had the store before. It is gone, since
+// the lock is ours, and mail must not wait for their time to be over.
+func (e *sqliteEngine) ready(ctx context.Context) error {
+	if err := e.s.files.claim(e.s.id); err != nil {
+		return err
+	}
+	_, err := querier{ctx, e.s.writer.on}.exec(queryForgetLeases)
+	return err
+}
 
 func (*sqliteEngine) idle(*session) bool { return true }
 

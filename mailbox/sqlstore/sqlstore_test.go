@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
@@ -127,5 +128,40 @@ func (s *Store) sql(t testing.TB, query string, args ...any) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLeasesEndWithTheirProcess: a lease of a process that was killed keeps nobody from
+// the mail, since no other process can have the file.
+func TestLeasesEndWithTheirProcess(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	s := open(t, o)
+	now := time.Now()
+	m := newDelivery(t, s, mailbox.QueueAccount, 100)
+	_, err := s.Accept(t.Context(), nil, mailbox.Outbound{Job: 1, Destination: mailbox.DestinationID{1}, Due: now, Envelope: []byte{1}, Blob: m.Blob, Body: m.Body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := func(s *Store) int {
+		leases, err := s.Claim(t.Context(), now, now.Add(time.Hour), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(leases)
+	}
+	if first, second := claim(s), claim(s); first != 1 || second != 0 {
+		t.Fatalf("claimed %d and then %d, want 1 and 0", first, second)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if n := claim(again); n != 1 {
+		t.Errorf("claimed %d after the end of the process, want 1", n)
 	}
 }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -102,6 +103,23 @@ func (o *Operator) Retry(ctx context.Context, id mailbox.JobID) error {
 		return fmt.Errorf("retry %s: %w", id, err)
 	}
 	return nil
+}
+
+// RetryAll makes every letter due now, and returns how many there are.
+func (o *Operator) RetryAll(ctx context.Context) (int, error) {
+	n := 0
+	err := o.Outbox.Each(ctx, func(l *mailbox.Letter) error {
+		err := o.Outbox.Hurry(ctx, l.ID)
+		if errors.Is(err, mailbox.ErrGone) {
+			return nil // delivered meanwhile
+		}
+		n++
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("retry all: %w", err)
+	}
+	return n, nil
 }
 
 // Drop removes a letter. Its sender is not told.

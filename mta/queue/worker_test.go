@@ -346,6 +346,9 @@ func TestOperator(t *testing.T) {
 	if err := o.Retry(t.Context(), id); err != nil || h.queued(t)[0].Due.After(h.now()) {
 		t.Errorf("retry: %v, and it is due at %v", err, h.queued(t)[0].Due)
 	}
+	if n, err := o.RetryAll(t.Context()); n != 1 || err != nil {
+		t.Errorf("retry all: %d, %v", n, err)
+	}
 	if err := o.Drop(t.Context(), id); err != nil || len(h.queued(t)) != 0 {
 		t.Errorf("drop: %v, and there are %d letters", err, len(h.queued(t)))
 	}
