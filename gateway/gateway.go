@@ -144,7 +144,9 @@ func (g *Gateway) openParts(account Account) error {
 	}
 	g.searcher = newSearcher(ix, g.local.Session, g.o.Log)
 	g.name = account.Name
-	g.directory = newDirectory(g.o.Web, g.contacts, g.o.Now)
+	if err := g.openDirectory(); err != nil {
+		return err
+	}
 	if g.groups, err = openGroups(g.o.Vault, g.upstream.Address); err != nil {
 		return err
 	}
@@ -152,6 +154,20 @@ func (g *Gateway) openParts(account Account) error {
 		vault: g.o.Vault, contacts: g.contacts, own: g.own.Load, now: g.o.Now, send: g.sendNote, addMember: g.joined,
 	}
 	return g.joins.load()
+}
+
+// openDirectory decides who is asked for keys.
+func (g *Gateway) openDirectory() error {
+	d, err := LoadDiscovery(g.o.Vault)
+	if err != nil {
+		return err
+	}
+	web := g.o.Web
+	if d.NoWKD {
+		web = nil
+	}
+	g.directory = newDirectory(web, g.contacts, g.o.Now)
+	return nil
 }
 
 func (g *Gateway) newWatcher() *watcher {

@@ -85,6 +85,13 @@ func ParseInvitation(link string) (Invitation, error) {
 	return i, i.check()
 }
 
+// IsInvitation reports whether a text begins like an invitation; ParseInvitation says
+// whether it is one.
+func IsInvitation(text string) bool {
+	_, ok := cutPrefix(strings.TrimSpace(text))
+	return ok
+}
+
 func cutPrefix(link string) (rest string, ok bool) {
 	for _, p := range linkPrefixes {
 		if len(link) >= len(p) && strings.EqualFold(link[:len(p)], p) {

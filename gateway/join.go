@@ -84,11 +84,12 @@ type joiner struct {
 	mu      sync.Mutex
 	invites map[string]invite // by their secrets
 	joins   map[string]Join   // by their secrets
+	news    chan struct{}     // closed, and replaced, when a join has changed
 }
 
 // load reads what the vault has.
 func (j *joiner) load() error {
-	j.invites, j.joins = map[string]invite{}, map[string]Join{}
+	j.invites, j.joins, j.news = map[string]invite{}, map[string]Join{}, make(chan struct{})
 	err := eachRecord(j.vault, inviteKind, func(name string, r inviteRecord) error {
 		i, err := ParseInvitation(r.Link)
 		if err != nil {
@@ -179,7 +180,30 @@ func (j *joiner) keepLocked(x Join) error {
 		return err
 	}
 	j.joins[x.Auth] = x
+	close(j.news)
+	j.news = make(chan struct{})
 	return nil
+}
+
+// await waits until a join has come to its end, or ctx ends, and returns it as it is
+// then.
+func (j *joiner) await(ctx context.Context, x Join) Join {
+	for {
+		j.mu.Lock()
+		if now, ok := j.joins[x.Auth]; ok {
+			x = now
+		}
+		news := j.news
+		j.mu.Unlock()
+		if x.State == JoinDone {
+			return x
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return x
+		}
+	}
 }
 
 // list returns the joins, the oldest first.
@@ -296,6 +320,10 @@ func (g *Gateway) Accept(_ context.Context, link string) (Join, error) {
 	}
 	return g.joins.accept(i)
 }
+
+// AwaitJoin waits until what Accept has begun comes to its end, or ctx ends, and returns
+// how far it is then. Run must be at work meanwhile.
+func (g *Gateway) AwaitJoin(ctx context.Context, x Join) Join { return g.joins.await(ctx, x) }
 
 // Joins returns the invitations of the last week that the user has followed, the
 // oldest first.

@@ -84,6 +84,9 @@ func (l *Local) login(ctx context.Context, o LocalOptions) error {
 	if l.Session, err = l.Service.Login(ctx, mailbox.Login{User: l.User, Secret: own.Secret}); err != nil {
 		return err
 	}
+	if err := l.makeRequests(ctx); err != nil {
+		return err
+	}
 	if own.Client == "" {
 		if own.Client, err = l.Session.AddDevice(ctx, clientLabel); err != nil {
 			return err
@@ -92,6 +95,18 @@ func (l *Local) login(ctx context.Context, o LocalOptions) error {
 	}
 	l.Password = own.Client
 	return err
+}
+
+// makeRequests makes the mailbox for mail of strangers, so that clients find it.
+func (l *Local) makeRequests(ctx context.Context) error {
+	_, err := l.Session.Folder(ctx, requestsName)
+	if !errors.Is(err, mailbox.ErrNoMailbox) {
+		return err
+	}
+	if _, err := l.Session.Create(ctx, requestsName, mailbox.NoUse); err != nil {
+		return err
+	}
+	return l.Session.Subscribe(ctx, requestsName, true)
 }
 
 // Deliver puts a mail of the gateway's own into the user's INBOX. It is durable when

@@ -102,6 +102,28 @@ func StoreKey(v *vault.Vault, id seal.StoreID) (*seal.RelayKey, error) {
 	return seal.NewRelayKey([seal.RelaySecretSize]byte(l.StoreKey), id), nil
 }
 
+// Discovery is how keys are looked for that nobody has sent. The zero value asks
+// everybody who may know.
+type Discovery struct {
+	NoWKD bool `json:"noWKD,omitempty"` // ask no domain
+}
+
+const discoveryName = "discovery"
+
+// SaveDiscovery keeps the settings in the vault. A gateway that is open goes by them
+// when it is opened anew.
+func SaveDiscovery(v *vault.Vault, d Discovery) error { return putSettings(v, discoveryName, d) }
+
+// LoadDiscovery returns what SaveDiscovery kept, or the zero value.
+func LoadDiscovery(v *vault.Vault) (Discovery, error) {
+	var d Discovery
+	err := getSettings(v, discoveryName, &d)
+	if errors.Is(err, vault.ErrNoRecord) {
+		err = nil
+	}
+	return d, err
+}
+
 func putSettings(v *vault.Vault, name string, value any) error {
 	content, err := json.Marshal(value)
 	if err != nil {

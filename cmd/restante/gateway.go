@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -35,7 +36,7 @@ func gatewayCommand(e env) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&h.flag, "dir", "", "keep keys and mail in `DIR` (default: what "+gatewayDirEnv+" says, else a folder of the user's)")
 	cmd.AddCommand(gatewayInit(e, h), gatewayRun(e, h), gatewayStatus(e, h), gatewayService(e, h),
-		gatewayContacts(e, h), gatewayAccept(e, h), gatewayKey(e, h))
+		gatewayContacts(e, h), gatewayAccept(e, h), gatewayInvite(e, h), gatewayGroup(e, h), gatewayKey(e, h))
 	return cmd
 }
 
@@ -110,7 +111,9 @@ func (h *gatewayHome) openOn(ctx context.Context, dir string, v *vault.Vault) (*
 	if err := errors.Join(keyErr, err); err != nil {
 		return fail(fmt.Errorf("local mail store: %w", err))
 	}
-	o.Gateway, err = gateway.Open(ctx, gateway.Options{Vault: v, Store: o.store, TempDir: spoolDir(dir), Log: log})
+	o.Gateway, err = gateway.Open(ctx, gateway.Options{
+		Vault: v, Store: o.store, TempDir: spoolDir(dir), Log: log, Web: &http.Client{},
+	})
 	if err != nil {
 		return fail(err)
 	}

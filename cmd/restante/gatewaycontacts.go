@@ -143,13 +143,16 @@ type acceptRequest struct {
 func gatewayAccept(e env, h *gatewayHome) *cobra.Command {
 	var r acceptRequest
 	cmd := &cobra.Command{
-		Use:   "accept FILE|ADDRESS",
-		Short: "Take somebody's key: from a file, or a changed one that waits for you",
-		Long: "Take somebody's key. FILE is their public key. ADDRESS is somebody whose key has changed: compare the fingerprint with\n" +
+		Use:   "accept LINK|FILE|ADDRESS",
+		Short: "Take somebody's key: by their invitation, from a file, or a changed one that waits for you",
+		Long: "Take somebody's key. LINK is their invitation, made by Restante or Delta Chat, in 'quotes'. FILE is their public key. ADDRESS is somebody whose key has changed: compare the fingerprint with\n" +
 			"them, by telephone or when you meet, and give it with --fingerprint, as digits or as the words. A key that was\n" +
 			"compared counts as verified.",
-		Args: exactly(1, "one key file or one address"),
+		Args: exactly(1, "one link, one key file or one address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if gateway.IsInvitation(args[0]) {
+				return followInvitation(cmd.Context(), e, h, args[0])
+			}
 			if err := r.read(args[0]); err != nil {
 				return err
 			}

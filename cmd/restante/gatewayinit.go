@@ -26,6 +26,7 @@ type gatewaySetup struct {
 	caFile        string
 	keyFile       string
 	listen        gateway.Listen
+	noWKD         bool
 }
 
 func gatewayInit(e env, h *gatewayHome) *cobra.Command {
@@ -54,6 +55,7 @@ func gatewayInit(e env, h *gatewayHome) *cobra.Command {
 	f.StringVar(&s.keyFile, "key", "", "import the OpenPGP secret key in `FILE` instead of making one")
 	f.StringVar(&s.listen.IMAP, "listen-imap", "", "where your mail client reads mail (default "+gateway.DefaultListen().IMAP+")")
 	f.StringVar(&s.listen.SMTP, "listen-smtp", "", "where your mail client sends mail (default "+gateway.DefaultListen().SMTP+")")
+	f.BoolVar(&s.noWKD, "no-wkd", false, "don't ask people's domains for their keys when you write to them for the first time")
 	return cmd
 }
 
@@ -88,6 +90,11 @@ func initGateway(ctx context.Context, e env, h *gatewayHome, s gatewaySetup) err
 func setUp(ctx context.Context, e env, v *vault.Vault, s gatewaySetup) error {
 	if err := setUpListen(v, s.listen); err != nil {
 		return err
+	}
+	if s.noWKD {
+		if err := gateway.SaveDiscovery(v, gateway.Discovery{NoWKD: true}); err != nil {
+			return err
+		}
 	}
 	account, err := setUpAccount(ctx, e, v, s)
 	if err != nil {
