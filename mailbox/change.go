@@ -68,7 +68,12 @@ func (x *Session) Replace(ctx context.Context, from MailboxID, uid UID, mbox Mai
 	if err != nil {
 		return Receipt{}, err
 	}
-	r, err := own.svc.store.Replace(ctx, from, uid, d)
+	var r Receipt
+	if x.Keeps() {
+		r, err = x.replaceOwn(ctx, own, from, uid, d)
+	} else {
+		r, err = own.svc.store.Replace(ctx, from, uid, d)
+	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("replace: %w", err)
 	}
@@ -81,7 +86,12 @@ func (x *Session) StoreFlags(ctx context.Context, mbox MailboxID, c FlagChange) 
 	if err != nil {
 		return FlagResult{}, err
 	}
-	r, err := own.svc.store.StoreFlags(ctx, own.id, mbox, c)
+	var r FlagResult
+	if x.Keeps() {
+		r, err = x.mark(ctx, own, mbox, c)
+	} else {
+		r, err = own.svc.store.StoreFlags(ctx, own.id, mbox, c)
+	}
 	if err != nil {
 		return FlagResult{}, fmt.Errorf("store flags: %w", err)
 	}
@@ -99,7 +109,12 @@ func (x *Session) Copy(ctx context.Context, c CopyRequest) (CopyResult, error) {
 	if err := own.rewrapSet(ctx, c.From, c.Set); err != nil {
 		return CopyResult{}, err
 	}
-	r, err := own.svc.store.Copy(ctx, own.id, c, own.reseal)
+	var r CopyResult
+	if c.Move && x.Keeps() {
+		r, err = x.moveAway(ctx, own, c)
+	} else {
+		r, err = own.svc.store.Copy(ctx, own.id, c, own.reseal)
+	}
 	if err != nil {
 		return CopyResult{}, fmt.Errorf("copy: %w", err)
 	}

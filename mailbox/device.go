@@ -24,8 +24,12 @@ const maxLabel = 64
 type Device struct {
 	ID      CredentialID
 	Label   string // what the owner called it; it is sealed to the owner
+	Keeps   bool   // may not expunge: what it deletes is gone for itself alone
 	Created Day
 }
+
+// isDevice reports whether the credential is a device password.
+func (c Credential) isDevice() bool { return c.Kind == DeviceSecret || c.Kind == KeepingSecret }
 
 // Manages reports whether the session was opened with the account's own secret or
 // password. Only such a session may manage the account: one that was opened with a
@@ -43,8 +47,8 @@ func (x *Session) Devices(ctx context.Context) ([]Device, error) {
 	}
 	var list []Device
 	for _, c := range m.rows {
-		if c.Kind == DeviceSecret {
-			list = append(list, Device{ID: c.ID, Label: m.own.openLabel(c), Created: c.Created})
+		if c.isDevice() {
+			list = append(list, Device{ID: c.ID, Label: m.own.openLabel(c), Keeps: c.Kind == KeepingSecret, Created: c.Created})
 		}
 	}
 	return list, nil
@@ -56,6 +60,16 @@ func (x *Session) Devices(ctx context.Context) ([]Device, error) {
 // already (devices added at the same moment may go a little beyond), and ErrGone if
 // the account's password was changed at the same moment.
 func (x *Session) AddDevice(ctx context.Context, label string) (secret string, err error) {
+	return x.addDevice(ctx, label, DeviceSecret)
+}
+
+// AddKeepingDevice is AddDevice for a device that may not expunge: what it deletes is
+// hidden from its own sessions alone.
+func (x *Session) AddKeepingDevice(ctx context.Context, label string) (secret string, err error) {
+	return x.addDevice(ctx, label, KeepingSecret)
+}
+
+func (x *Session) addDevice(ctx context.Context, label string, kind CredentialKind) (secret string, err error) {
 	m, err := x.manage(ctx)
 	if err != nil {
 		return "", fmt.Errorf("add device: %w", err)
@@ -63,10 +77,10 @@ func (x *Session) AddDevice(ctx context.Context, label string) (secret string, e
 	if label, err = cleanLabel(label); err != nil {
 		return "", fmt.Errorf("add device: %w", err)
 	}
-	if m.count(DeviceSecret) >= MaxDevices {
+	if m.count(DeviceSecret)+m.count(KeepingSecret) >= MaxDevices {
 		return "", fmt.Errorf("add device: %w", ErrLimit)
 	}
-	c, secret, err := m.newSecret(ctx, DeviceSecret)
+	c, secret, err := m.newSecret(ctx, kind)
 	if err != nil {
 		return "", fmt.Errorf("add device: %w", err)
 	}
@@ -85,7 +99,7 @@ func (x *Session) RevokeDevice(ctx context.Context, id CredentialID) error {
 	if err != nil {
 		return fmt.Errorf("revoke device: %w", err)
 	}
-	isDevice := func(c Credential) bool { return c.ID == id && c.Kind == DeviceSecret }
+	isDevice := func(c Credential) bool { return c.ID == id && c.isDevice() }
 	if !slices.ContainsFunc(m.rows, isDevice) {
 		return fmt.Errorf("revoke device: %w", ErrGone)
 	}

@@ -17,6 +17,9 @@ var (
 	// checks, spool, connections); the same request may succeed later.
 	ErrBusy = errors.New("mailbox: the relay is busy, try again later")
 
+	// ErrMayNot: the device password is not good for this.
+	ErrMayNot = errors.New("mailbox: this device may not do that")
+
 	// ErrDisabled: the operator has disabled the account.
 	ErrDisabled = errors.New("mailbox: account is disabled")
 

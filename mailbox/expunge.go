@@ -17,6 +17,13 @@ func (x *Session) Expunge(ctx context.Context, mbox MailboxID, set []UIDRange, a
 	if err != nil {
 		return Expunged{}, err
 	}
+	if x.Keeps() {
+		e, err := x.hide(ctx, own, mbox, set, all)
+		if err != nil {
+			return Expunged{}, fmt.Errorf("expunge: %w", err)
+		}
+		return e, nil
+	}
 	r := ExpungeRequest{Set: set, Need: Deleted}
 	if all {
 		r.Need = 0

@@ -94,7 +94,7 @@ func (s *Service) loginNow(ctx context.Context, t *try) (*Session, error) {
 		return nil, fmt.Errorf("login: %w", err)
 	}
 	owner := s.owner(row.ID, row.Key.Generation)
-	c, root, err := s.unlock(ctx, owner, rows, &t.proof, MainSecret, ChosenPassword, DeviceSecret)
+	c, root, err := s.unlock(ctx, owner, rows, &t.proof, MainSecret, ChosenPassword, DeviceSecret, KeepingSecret)
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}

@@ -60,6 +60,9 @@ func (x *Session) Changes(ctx context.Context, mbox MailboxID, since ModSeq) (Ch
 	if err != nil {
 		return Changes{}, fmt.Errorf("read changes: %w", err)
 	}
+	if x.Keeps() {
+		return x.coverChanges(ctx, own, mbox, c)
+	}
 	return c, nil
 }
 

@@ -83,6 +83,7 @@ const (
 	RecoveryCode                         // generated, only sets a new password
 	DeviceSecret                         // generated, named, revocable
 	SCRAMSecret                          // belongs to a generated secret
+	KeepingSecret                        // a DeviceSecret whose device may not expunge
 )
 
 // Credential is one way to open an account: it proves a secret and wraps the

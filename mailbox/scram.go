@@ -93,7 +93,7 @@ func (s *Service) newSCRAM(of Credential, secret string, owner seal.Owner, root 
 
 // withSCRAM adds the companion of the first of some new credentials, if that has one.
 func (s *Service) withSCRAM(list []Credential, secret string, owner seal.Owner, root *seal.Root, salt [scram.SaltSize]byte) ([]Credential, error) {
-	if of := list[0]; of.Kind == MainSecret || of.Kind == DeviceSecret {
+	if of := list[0]; of.Kind == MainSecret || of.isDevice() {
 		c, err := s.newSCRAM(of, secret, owner, root, salt)
 		return append(list, c), err
 	}
@@ -244,7 +244,7 @@ func (x *SCRAM) prove() ([]byte, error) {
 // end with it.
 func (x *SCRAM) take(c Credential, key [scram.KeySize]byte) error {
 	for _, parent := range x.rows {
-		if parent.Selector == c.Selector && (parent.Kind == MainSecret || parent.Kind == DeviceSecret) {
+		if parent.Selector == c.Selector && (parent.Kind == MainSecret || parent.isDevice()) {
 			x.key, x.proven, x.parent = key, c, parent
 			return nil
 		}

@@ -28,6 +28,7 @@ import (
 type Store interface {
 	AccountStore
 	AddressStore
+	HiddenStore
 	MailboxStore
 	MessageStore
 	QueueStore

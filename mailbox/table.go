@@ -14,8 +14,9 @@ const rereadAfter = 30 * time.Second
 // Table is what all sessions that have a mailbox open know of its messages: UID,
 // flags and mod-sequence of each, in 20 bytes. It is safe for concurrent use.
 type Table struct {
-	own *owner
-	id  MailboxID
+	own    *owner
+	id     MailboxID
+	device CredentialID // whose own view it is; 0 if all others share it
 
 	// Guarded by tables.mu.
 	users     int
@@ -30,6 +31,7 @@ type Table struct {
 	flags   []Flags
 	modseqs []ModSeq
 	row     Mailbox
+	veil    veil // of device
 }
 
 // View is a mailbox at one moment. It never changes and costs little to keep: its
@@ -46,7 +48,7 @@ func (x *Session) Open(ctx context.Context, mbox MailboxID) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := own.tables.take(own, mbox)
+	t := own.tables.take(own, tableKey{mbox, x.device()})
 	if err := t.Refresh(ctx); err != nil {
 		t.Close()
 		return nil, err
@@ -54,6 +56,8 @@ func (x *Session) Open(ctx context.Context, mbox MailboxID) (*Table, error) {
 	own.rewrapNew(mbox)
 	return t, nil
 }
+
+func (t *Table) key() tableKey { return tableKey{t.id, t.device} }
 
 // Close says that this user of the table has done with it.
 func (t *Table) Close() { t.own.tables.give(t) }
@@ -84,7 +88,13 @@ func (t *Table) Refresh(ctx context.Context) error {
 	if err := t.own.learnWords(ctx, c.Rows); err != nil {
 		return err
 	}
-	t.apply(c)
+	var v veil
+	if t.device != 0 {
+		if v, err = t.own.veilOf(ctx, t.device, t.id); err != nil {
+			return err
+		}
+	}
+	t.apply(c, v)
 	t.epoch, t.read = epoch, now
 	return nil
 }
@@ -135,7 +145,11 @@ func (t *Table) ChangedSince(m ModSeq) []Row {
 }
 
 func (t *Table) rowLocked(i int) Row {
-	return Row{UID: t.uids[i], Flags: t.flags[i], ModSeq: t.modseqs[i]}
+	r := Row{UID: t.uids[i], Flags: t.flags[i], ModSeq: t.modseqs[i]}
+	if len(t.veil) > 0 {
+		r = t.veil.cover(r)
+	}
+	return r
 }
 
 func (t *Table) highest() ModSeq {
@@ -144,8 +158,9 @@ func (t *Table) highest() ModSeq {
 	return t.row.HighestModSeq
 }
 
-// apply takes in what has happened since the table's mod-sequence.
-func (t *Table) apply(c Changes) {
+// apply takes in what has happened since the table's mod-sequence, and what the
+// device sees of it.
+func (t *Table) apply(c Changes, v veil) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !c.Complete {
@@ -154,9 +169,30 @@ func (t *Table) apply(c Changes) {
 	t.removeLocked(c.Vanished)
 	t.growLocked(c.Rows)
 	for _, r := range c.Rows {
-		t.putLocked(r)
+		if v.state(r.UID) != Gone {
+			t.putLocked(r)
+		}
 	}
 	t.row = c.Mailbox
+	if t.device != 0 {
+		t.coverLocked(v)
+	}
+}
+
+// coverLocked takes out what is gone for the device, and counts what it sees.
+func (t *Table) coverLocked(v veil) {
+	t.removeLocked(v.gone())
+	t.veil = v
+	t.row.Messages, t.row.Unseen, t.row.Deleted = int64(len(t.uids)), 0, 0
+	for i := range t.uids {
+		r := t.rowLocked(i)
+		if r.Flags&Seen == 0 {
+			t.row.Unseen++
+		}
+		if r.Flags&Deleted != 0 {
+			t.row.Deleted++
+		}
+	}
 }
 
 // removeLocked takes messages out. The UIDs that are left go into a new slice,

@@ -83,7 +83,7 @@ func TestTableIsItsModel(t *testing.T) {
 			for range rng.IntN(40) {
 				step(m, rng)
 			}
-			table.apply(m.since(table.highest()))
+			table.apply(m.since(table.highest()), nil)
 			checkTable(t, table, m, rng)
 			views = append(views, kept{table.View(), m.uids()})
 		}
@@ -150,12 +150,12 @@ func checkTable(t *testing.T, table *Table, m *model, rng *rand.Rand) {
 func TestTableTakesAnythingIn(t *testing.T) {
 	t.Parallel()
 	table := &Table{}
-	table.apply(Changes{Complete: true, Rows: []Row{{UID: 5}, {UID: 9}}})
-	table.apply(Changes{Complete: true, Rows: []Row{{UID: 7}, {UID: 3}}, Vanished: []UIDRange{{1, 2}, {100, 1<<32 - 1}}})
+	table.apply(Changes{Complete: true, Rows: []Row{{UID: 5}, {UID: 9}}}, nil)
+	table.apply(Changes{Complete: true, Rows: []Row{{UID: 7}, {UID: 3}}, Vanished: []UIDRange{{1, 2}, {100, 1<<32 - 1}}}, nil)
 	if got, want := table.View().UIDs, []UID{3, 5, 7, 9}; !slices.Equal(got, want) {
 		t.Errorf("UIDs %v, want %v", got, want)
 	}
-	table.apply(Changes{Complete: true, Vanished: []UIDRange{{1, 1<<32 - 1}}})
+	table.apply(Changes{Complete: true, Vanished: []UIDRange{{1, 1<<32 - 1}}}, nil)
 	if got := table.View().UIDs; len(got) != 0 {
 		t.Errorf("UIDs %v, want none", got)
 	}

@@ -9,19 +9,25 @@ import (
 // that were until a moment ago, so that CLOSE and SELECT again cost nothing.
 type tables struct {
 	mu   sync.Mutex
-	byID map[MailboxID]*Table
+	byID map[tableKey]*Table
+}
+
+// tableKey names a table: a device that has a view of its own has tables of its own.
+type tableKey struct {
+	mbox   MailboxID
+	device CredentialID // 0 for all others
 }
 
 // take returns the table of a mailbox, empty if it is new.
-func (ts *tables) take(own *owner, id MailboxID) *Table {
+func (ts *tables) take(own *owner, id tableKey) *Table {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	t := ts.byID[id]
 	switch {
 	case t == nil:
-		t = &Table{own: own, id: id, turn: make(chan struct{}, 1)}
+		t = &Table{own: own, id: id.mbox, device: id.device, turn: make(chan struct{}, 1)}
 		if ts.byID == nil {
-			ts.byID = map[MailboxID]*Table{}
+			ts.byID = map[tableKey]*Table{}
 		}
 		ts.byID[id] = t
 	case t.users == 0:
@@ -37,7 +43,7 @@ func (ts *tables) give(t *Table) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	t.users--
-	if t.users > 0 || ts.byID[t.id] != t {
+	if t.users > 0 || ts.byID[t.key()] != t {
 		return
 	}
 	t.idleSince = t.own.svc.now()
@@ -75,13 +81,13 @@ func (ts *tables) dropWhere(unwanted func(*Table) bool) {
 func (ts *tables) forget(t *Table) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if ts.byID[t.id] == t {
-		delete(ts.byID, t.id)
+	if ts.byID[t.key()] == t {
+		delete(ts.byID, t.key())
 	}
 }
 
 // dropLocked drops a table without users.
 func (ts *tables) dropLocked(t *Table) {
-	delete(ts.byID, t.id)
+	delete(ts.byID, t.key())
 	t.own.svc.idleTables.Add(-1)
 }

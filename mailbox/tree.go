@@ -32,6 +32,11 @@ func (x *Session) Folders(ctx context.Context) ([]Folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range list {
+		if err := x.coverMailbox(ctx, &list[i].Mailbox); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := own.svc.store.Subscriptions(ctx, own.id)
 	if err != nil {
 		return nil, fmt.Errorf("list subscriptions: %w", err)
@@ -91,6 +96,9 @@ func find(list []Folder, name string) (Folder, error) {
 // Status returns the row of a mailbox as it is now, or ErrNoMailbox.
 func (x *Session) Status(ctx context.Context, name string) (Mailbox, error) {
 	f, err := x.Folder(ctx, name)
+	if err == nil {
+		err = x.coverMailbox(ctx, &f.Mailbox)
+	}
 	return f.Mailbox, err
 }
 
@@ -166,11 +174,14 @@ func (own *owner) create(ctx context.Context, clean string, use SpecialUse) (Mai
 }
 
 // Delete removes a mailbox and its messages. Mailboxes below it stay. Errors:
-// ErrNoMailbox, ErrInbox.
+// ErrNoMailbox, ErrInbox, and ErrMayNot for a device that may not expunge.
 func (x *Session) Delete(ctx context.Context, name string) error {
 	own, err := x.use()
 	if err != nil {
 		return err
+	}
+	if x.Keeps() {
+		return ErrMayNot
 	}
 	f, err := x.Folder(ctx, name)
 	if err != nil {

@@ -74,6 +74,7 @@ var outcomes = []outcome{
 	{mailbox.ErrInbox, replyInternal},
 	{mailbox.ErrHasChildren, replyInternal},
 	{mailbox.ErrLimit, replyInternal},
+	{mailbox.ErrMayNot, replyInternal},
 	{mailbox.ErrGone, replyInternal},
 
 	// This connection's state.

@@ -34,6 +34,7 @@ var domainErrors = map[string]struct {
 	"ErrOverQuota":   {mailbox.ErrOverQuota, "452 4.2.2", "452 4.2.2"},
 	"ErrTooLarge":    {mailbox.ErrTooLarge, "552 5.3.4", "552 5.3.4"},
 	"ErrLimit":       {mailbox.ErrLimit, "451 4.3.0", "451 4.3.0"},
+	"ErrMayNot":      {mailbox.ErrMayNot, "451 4.3.0", "451 4.3.0"},
 	"ErrRefused":     {mailbox.ErrRefused, "523 5.7.10", "523 5.7.10"},
 	"ErrGone":        {mailbox.ErrGone, "451 4.3.0", "451 4.3.0"},
 	"ErrFull":        {mailbox.ErrFull, "452 4.3.1", "452 4.3.1"},

@@ -149,6 +149,7 @@ type accountPage struct {
 
 type deviceLine struct {
 	ID, Label, Created string
+	Keeps              bool // what it deletes stays for others
 }
 
 func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, v *visit, token string, code int, done report) {
@@ -175,7 +176,7 @@ func (s *Server) describe(ctx context.Context, v *visit, p *accountPage) error {
 		return err
 	}
 	for _, d := range devices {
-		p.Devices = append(p.Devices, deviceLine{strconv.FormatInt(int64(d.ID), 10), d.Label, dayText(d.Created)})
+		p.Devices = append(p.Devices, deviceLine{strconv.FormatInt(int64(d.ID), 10), d.Label, dayText(d.Created), d.Keeps})
 	}
 	quota, used, err := v.session.Usage(ctx)
 	if err != nil {

@@ -72,12 +72,19 @@ func TestAccountDevices(t *testing.T) {
 	}
 	w.act(t, page, "/account/device", "label", strings.Repeat("x", 65)).want(t, http.StatusUnprocessableEntity)
 
+	page = w.act(t, page, "/account/device", "label", "Chat", "keeps", "yes").want(t, http.StatusOK)
+	keeping, err := w.service.Login(t.Context(), mailbox.Login{User: "joe", Secret: secretIn(t, page)})
+	if err != nil || !keeping.Keeps() || !strings.Contains(page.text(), "Chat deletes for itself only") {
+		t.Errorf("a device that may not expunge: %v\n%s", err, page.text())
+	}
+	keeping.Close()
+
 	// The first revoke form is that of the first device.
 	page = w.enter(t, "joe", shown["Account password"])
 	page = w.act(t, page, "/account/revoke").want(t, http.StatusOK)
 	w.act(t, page, "/account/revoke", "device", "17").want(t, http.StatusConflict)
-	if got := strings.Count(page.body, `action="/account/revoke"`); got != 1 {
-		t.Errorf("%d devices are left, want 1", got)
+	if got := strings.Count(page.body, `action="/account/revoke"`); got != 2 {
+		t.Errorf("%d devices are left, want 2", got)
 	}
 }
 

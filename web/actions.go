@@ -16,7 +16,11 @@ func logout(*Server, *http.Request, *visit) (report, error) {
 }
 
 func addDevice(_ *Server, r *http.Request, v *visit) (report, error) {
-	secret, err := v.session.AddDevice(r.Context(), r.PostFormValue("label"))
+	add := v.session.AddDevice
+	if r.PostFormValue("keeps") != "" {
+		add = v.session.AddKeepingDevice
+	}
+	secret, err := add(r.Context(), r.PostFormValue("label"))
 	if err != nil {
 		return report{}, err
 	}

@@ -76,6 +76,7 @@ var outcomes = []outcome{
 	// No outcomes of anything a page does: if one comes here, the fault is ours.
 	{mailbox.ErrRefused, http.StatusInternalServerError, ""},
 	{mailbox.ErrNoMailbox, http.StatusInternalServerError, ""},
+	{mailbox.ErrMayNot, http.StatusInternalServerError, ""},
 	{mailbox.ErrInbox, http.StatusInternalServerError, ""},
 	{mailbox.ErrHasChildren, http.StatusInternalServerError, ""},
 	{mailbox.ErrOverQuota, http.StatusInternalServerError, ""},

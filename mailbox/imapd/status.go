@@ -67,6 +67,7 @@ var outcomes = []struct {
 	text string
 }{
 	{mailbox.ErrAuth, imap.ResponseCodeAuthenticationFailed, "Authentication failed: wrong address or password"},
+	{mailbox.ErrMayNot, imap.ResponseCodeNoPerm, "This device password may not do that; use another one"},
 	{mailbox.ErrThrottled, imap.ResponseCodeLimit, "Too many failed logins or new accounts of late, try again in some minutes"},
 	{mailbox.ErrBusy, imap.ResponseCodeUnavailable, "The relay is busy, try again in a minute"},
 	{mailbox.ErrDisabled, imap.ResponseCodeContactAdmin, "This account is disabled, ask the operator of the relay"},

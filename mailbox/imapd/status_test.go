@@ -21,7 +21,7 @@ var domainErrors = map[string]error{
 	"ErrAuth": mailbox.ErrAuth, "ErrThrottled": mailbox.ErrThrottled, "ErrBusy": mailbox.ErrBusy, "ErrDisabled": mailbox.ErrDisabled,
 	"ErrNoAccount": mailbox.ErrNoAccount, "ErrNoMailbox": mailbox.ErrNoMailbox, "ErrExists": mailbox.ErrExists, "ErrName": mailbox.ErrName,
 	"ErrInbox": mailbox.ErrInbox, "ErrHasChildren": mailbox.ErrHasChildren, "ErrOverQuota": mailbox.ErrOverQuota,
-	"ErrTooLarge": mailbox.ErrTooLarge, "ErrLimit": mailbox.ErrLimit, "ErrRefused": mailbox.ErrRefused, "ErrGone": mailbox.ErrGone,
+	"ErrTooLarge": mailbox.ErrTooLarge, "ErrLimit": mailbox.ErrLimit, "ErrMayNot": mailbox.ErrMayNot, "ErrRefused": mailbox.ErrRefused, "ErrGone": mailbox.ErrGone,
 	"ErrFull": mailbox.ErrFull, "ErrUnknown": mailbox.ErrUnknown, "ErrClosed": mailbox.ErrClosed, "ErrCorrupt": mailbox.ErrCorrupt,
 }
 

@@ -2,6 +2,7 @@ package imapd_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 //
 //	with login          connections are logged in when the script begins with them
 //	with select NAME    the same, and have the mailbox selected
+//	with keeping        they have the password of a device that may not expunge
 //	with enable WORDS   the same, after ENABLE WORDS
 //	with messages N     N small messages are in INBOX: subject m1, m2, …
 //	with quota B N      the account may keep B bytes and N messages
@@ -36,6 +38,7 @@ import (
 //	! arrive SUBJECT    the same with a small one
 //	! flag UID FLAG     another session adds a flag to a message of INBOX
 //	! expunge UID       another session removes a message of INBOX
+//	! others N          another session sees N messages in INBOX, and none marked as deleted
 //	! disable           the operator disables the account
 //	! password          the operator gives the account another password
 func TestTranscripts(t *testing.T) {
@@ -54,7 +57,7 @@ func TestTranscripts(t *testing.T) {
 		return transcript.Server{
 			Dial: p.dial, TLS: client, Do: p.do,
 			Upgrade: map[string]func(net.Conn) (net.Conn, error){"deflate": compressing},
-			Vars:    map[string]string{"user": "b@example.org", "secret": p.created.Secret},
+			Vars:    map[string]string{"user": "b@example.org", "secret": p.secret(t)},
 		}
 	})
 }
@@ -64,6 +67,23 @@ type play struct {
 	*world
 	script  *transcript.Script
 	created mailbox.Created
+	device  string // password of a device that may not expunge
+}
+
+// secret returns the password that connections log in with.
+func (p *play) secret(t *testing.T) string {
+	if !p.script.Has("keeping") {
+		return p.created.Secret
+	}
+	x, err := p.Login(t.Context(), mailbox.Login{User: p.created.Address.String(), Secret: p.created.Secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if p.device, err = x.AddKeepingDevice(t.Context(), "phone"); err != nil {
+		t.Fatal(err)
+	}
+	return p.device
 }
 
 // service sets what the script asks of the service.
@@ -137,7 +157,7 @@ func (p *play) dial(ctx context.Context, _ string) (net.Conn, error) {
 	if err != nil || !p.script.Has("login") && !p.script.Has("select") && !p.script.Has("enable") {
 		return nc, err
 	}
-	commands := []string{fmt.Sprintf("LOGIN %s %s", p.created.Address, p.created.Secret)}
+	commands := []string{fmt.Sprintf("LOGIN %s %s", p.created.Address, cmp.Or(p.device, p.created.Secret))}
 	if words := p.script.Setting("enable"); words != "" {
 		commands = append(commands, "ENABLE "+words)
 	}
@@ -196,6 +216,8 @@ func (p *play) do(ctx context.Context, verb string, args []string) error {
 		return p.deliver(ctx, "b@example.org", message(args[0]))
 	case "flag", "expunge":
 		return p.change(ctx, verb, args)
+	case "others":
+		return p.others(ctx, args[0])
 	case "disable":
 		return p.SetState(ctx, p.created.Account, mailbox.Disabled)
 	case "password":
@@ -203,6 +225,20 @@ func (p *play) do(ctx context.Context, verb string, args []string) error {
 		return err
 	}
 	return fmt.Errorf("the test can't %q", verb)
+}
+
+// others looks into INBOX as another session of the account would.
+func (p *play) others(ctx context.Context, want string) error {
+	x, err := p.Login(ctx, mailbox.Login{User: p.created.Address.String(), Secret: p.created.Secret})
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	m, err := x.Status(ctx, "INBOX")
+	if err == nil && (strconv.FormatInt(m.Messages, 10) != want || m.Deleted != 0) {
+		err = fmt.Errorf("others see %d messages, %d of them deleted", m.Messages, m.Deleted)
+	}
+	return err
 }
 
 // change changes a message as another session of the account would.

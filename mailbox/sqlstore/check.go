@@ -46,6 +46,10 @@ var invariants = []invariant{
 			SELECT 1 FROM mailbox WHERE mailbox.account_id = account.account_id AND mailbox_id = 1)
 		OR NOT EXISTS (SELECT 1 FROM account_key WHERE account_key.account_id = account.account_id)
 		OR NOT EXISTS (SELECT 1 FROM address WHERE address.account_id = account.account_id)`},
+	{"what is hidden from a device is there for others", `
+		SELECT hidden.account_id, hidden.uid FROM hidden LEFT JOIN message ON message.account_id = hidden.account_id
+			AND message.mailbox_id = hidden.mailbox_id AND message.uid = hidden.uid
+		WHERE message.uid IS NULL`},
 	{"what is published is an address's", `
 		SELECT published.account_id, 0 FROM published WHERE NOT EXISTS (
 			SELECT 1 FROM address WHERE address.addr_mac = published.addr_mac AND address.account_id = published.account_id)`},

@@ -13,6 +13,7 @@ const (
 		(account_id, credential_id, kind, selector, kdf, verifier, wrapped, label_ct, created)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
 	queryDropCredential = `DELETE FROM credential WHERE account_id = $1 AND credential_id = $2`
+	queryDropDevice     = `DELETE FROM hidden WHERE account_id = $1 AND device = $2`
 	queryReplaceKey     = `UPDATE account_key SET generation = $1, public = $2
 		WHERE account_id = $3 AND generation = $1 - 1`
 	queryCountAddresses = `SELECT count(*) FROM address WHERE account_id = $1`
@@ -41,6 +42,9 @@ func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, dr
 		}
 		for _, c := range drop {
 			if err := changed(mailbox.ErrGone)(t.exec(queryDropCredential, int64(id), int64(c))); err != nil {
+				return err
+			}
+			if _, err := t.exec(queryDropDevice, int64(id), int64(c)); err != nil {
 				return err
 			}
 		}

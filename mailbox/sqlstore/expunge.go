@@ -109,6 +109,7 @@ func (t *tx) releaseAll(id mailbox.AccountID, es []entry) error {
 }
 
 const (
+	queryDropHidden   = `DELETE FROM hidden WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
 	queryDropSealed   = `DELETE FROM sealed WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
 	queryDropMessages = `DELETE FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
 )
@@ -116,7 +117,7 @@ const (
 // dropRows deletes the rows of every message in a set.
 func (t *tx) dropRows(id mailbox.AccountID, mbox mailbox.MailboxID, set []mailbox.UIDRange) error {
 	for _, r := range set {
-		for _, query := range []string{queryDropSealed, queryDropMessages} {
+		for _, query := range []string{queryDropHidden, queryDropSealed, queryDropMessages} {
 			if _, err := t.exec(query, int64(id), int64(mbox), int64(r.Low), int64(r.High)); err != nil {
 				return err
 			}

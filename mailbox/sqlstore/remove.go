@@ -10,6 +10,7 @@ import (
 // removeAccount empties the tables of an account, those that refer to others
 // first.
 var removeAccount = []string{
+	`DELETE FROM hidden WHERE account_id = $1`,
 	`DELETE FROM sealed WHERE account_id = $1`,
 	`DELETE FROM message WHERE account_id = $1`,
 	`DELETE FROM expunged WHERE account_id = $1`,

@@ -39,7 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) mailbox.Store) {
 func allCases() []testCase {
 	var all []testCase
 	for _, group := range [][]testCase{
-		accountCases, addressCases, credentialCases, treeCases, nameCases, acceptCases, refuseCases, dedupCases,
+		accountCases, addressCases, hiddenCases, credentialCases, treeCases, nameCases, acceptCases, refuseCases, dedupCases,
 		queueCases, leaseCases, bodyCases, changeCases, messageCases, flagCases, copyCases, expungeCases,
 		replaceCases, metadataCases,
 		watchCases, lifeCases, houseCases, censusCases, concurrentCases, randomCases,
