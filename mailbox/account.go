@@ -15,6 +15,9 @@ type NewAccountOptions struct {
 	Password string // "" generates a secret
 	Quota    *Quota // nil is Options.DefaultQuota
 	Options  AddressOptions
+
+	// ByOperator makes the account however little room there is.
+	ByOperator bool
 }
 
 // Created is what the owner of a new account, or of one that was reset, must be
@@ -34,11 +37,14 @@ type AccountInfo struct {
 }
 
 // CreateAccount makes an account with INBOX and the default folders, all of them
-// subscribed. Errors: ErrExists if the address is taken, ErrBusy, and ErrName for
-// a password that reads like a generated secret.
+// subscribed. Errors: ErrExists if the address is taken, ErrBusy, ErrFull while room is
+// scarce, and ErrName for a password that reads like a generated secret.
 func (s *Service) CreateAccount(ctx context.Context, a addr.Address, o NewAccountOptions) (Created, error) {
 	if s.closed() {
 		return Created{}, ErrClosed
+	}
+	if s.level() != roomy && !o.ByOperator {
+		return Created{}, ErrFull
 	}
 	root := seal.NewRoot()
 	defer root.Wipe()

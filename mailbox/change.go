@@ -106,6 +106,9 @@ func (x *Session) Copy(ctx context.Context, c CopyRequest) (CopyResult, error) {
 	if err != nil {
 		return CopyResult{}, err
 	}
+	if own.svc.level() == spent && !c.Move { // to Trash, mail can still go
+		return CopyResult{}, ErrFull
+	}
 	if err := own.rewrapSet(ctx, c.From, c.Set); err != nil {
 		return CopyResult{}, err
 	}

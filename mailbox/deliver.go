@@ -28,8 +28,17 @@ type Recipient struct {
 const rowKept = 2 * time.Second
 
 // Recipient says whether a message of size bytes (0 if not announced) could be
-// delivered to a. Errors: ErrNoAccount, ErrDisabled, ErrOverQuota.
+// delivered to a. Errors: ErrNoAccount, ErrDisabled, ErrOverQuota,
+// and ErrFull while there is no room for mail.
 func (s *Service) Recipient(ctx context.Context, a addr.Address, size int64) (Recipient, error) {
+	if s.level() == spent {
+		return Recipient{}, ErrFull
+	}
+	return s.recipient(ctx, a, size)
+}
+
+// recipient is Recipient for mail of the relay's own.
+func (s *Service) recipient(ctx context.Context, a addr.Address, size int64) (Recipient, error) {
 	if s.closed() {
 		return Recipient{}, ErrClosed
 	}

@@ -65,6 +65,8 @@ func (s *Service) KeepTerms(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			s.carryOut(ctx)
+		case <-s.space.wake:
+			s.carryOut(ctx)
 		case id := <-s.expiry.crowded:
 			s.makeRoom(ctx, id)
 		}

@@ -37,6 +37,7 @@ func (s *Service) keepHouse(ctx context.Context) {
 // that the credentials behind open sessions are still there.
 func (s *Service) sweep(ctx context.Context) {
 	now := s.now()
+	s.lookAtSpace(ctx, now)
 	for _, own := range s.ring.stale(now.Add(-s.o.Limits.Linger)) {
 		s.forget(own)
 	}

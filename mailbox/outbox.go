@@ -160,11 +160,11 @@ func (o *Outbox) report(ctx context.Context, to addr.Address, text []byte) ([]De
 	if to.IsZero() {
 		return nil, nil
 	}
-	r, err := o.s.Recipient(ctx, to, int64(len(text)))
+	r, err := o.s.recipient(ctx, to, int64(len(text)))
 	if err != nil {
 		return nil, err
 	}
-	m, err := o.s.Receive(ctx, bytes.NewReader(text), ReceiveOptions{})
+	m, err := o.s.receive(ctx, bytes.NewReader(text), ReceiveOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("receive report: %w", err)
 	}

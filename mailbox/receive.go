@@ -44,6 +44,15 @@ type ReceiveOptions struct {
 // the room for messages being received is used up; ErrFull when the disk is; and
 // r's own error. After an error the rest of r is unread.
 func (s *Service) Receive(ctx context.Context, r io.Reader, o ReceiveOptions) (*Spooled, error) {
+	if s.level() == spent {
+		return nil, ErrFull
+	}
+	return s.receive(ctx, r, o)
+}
+
+// receive is Receive for mail of the relay's own, which comes in whatever room there
+// is left.
+func (s *Service) receive(ctx context.Context, r io.Reader, o ReceiveOptions) (*Spooled, error) {
 	if s.closed() {
 		return nil, ErrClosed
 	}

@@ -41,6 +41,10 @@ type Options struct {
 	// left, and 3, for a push message to its devices. It must return at once.
 	Remind func(id AccountID, daysLeft int)
 
+	// Space, if not nil, says how much room the store has. The service looks at it
+	// now and then, and takes no accounts or mail while there is too little.
+	Space func(context.Context) (Space, error)
+
 	// Now is the clock, and Wait waits for d or until ctx ends, with ctx's
 	// error then. nil is real time.
 	Now  func() time.Time
@@ -118,6 +122,7 @@ type Service struct {
 	idleTables             atomic.Int64
 	calendar               calendar
 	expiry                 expiry
+	space                  space
 	room                   queueRoom
 	counts                 counters
 
@@ -147,6 +152,7 @@ func New(o Options) (*Service, error) {
 		throttle:    newThrottle(o.Limits.Throttled, o.Now, o.Wait),
 		ring:        newKeyring(o.Limits.Logins),
 		expiry:      expiry{crowded: make(chan AccountID, 1024)},
+		space:       space{wake: make(chan struct{}, 1)},
 	}
 	s.done, s.cancel = context.WithCancel(context.Background())
 	var err error

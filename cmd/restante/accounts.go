@@ -127,7 +127,7 @@ func (d direct) create(ctx context.Context, r adminRequest) (adminReply, error) 
 	if err != nil {
 		return adminReply{}, err
 	}
-	c, err := d.service.CreateAccount(ctx, a, mailbox.NewAccountOptions{Password: r.Password})
+	c, err := d.service.CreateAccount(ctx, a, mailbox.NewAccountOptions{Password: r.Password, ByOperator: true})
 	if err != nil {
 		return adminReply{}, explain(err, a.String())
 	}

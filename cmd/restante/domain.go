@@ -45,6 +45,7 @@ func (d *domain) openService(cfg *config.Config, log *slog.Logger, signUp func(m
 		DefaultQuota: mailbox.Quota{Bytes: int64(cfg.Quota.Bytes), Messages: int64(cfg.Quota.Messages)},
 		Terms:        termsOf(&cfg.Expiry),
 		TempDir:      cfg.DataDir,
+		Space:        d.store.Space,
 		Limits:       mailbox.Limits{Queue: cfg.Queue.Messages},
 		SignUp:       signUp,
 	})
@@ -84,6 +85,9 @@ func termsOf(e *config.Expiry) mailbox.Terms {
 	return t
 }
 
+// diskReserve is what is kept back of the disk for deletions when it is full.
+const diskReserve = 64 << 20
+
 // storeOptions says where the store of the configuration is.
 func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error) {
 	kind, target, err := cfg.StoreTarget()
@@ -91,7 +95,7 @@ func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error
 	if kind == config.Postgres {
 		o.URL = target
 	} else {
-		o.Path = target
+		o.Path, o.Reserve = target, diskReserve
 	}
 	return o, err
 }

@@ -81,7 +81,7 @@ var outcomes = []struct {
 	{mailbox.ErrTooLarge, imap.ResponseCodeTooBig, "The message is too large"},
 	{mailbox.ErrLimit, imap.ResponseCodeLimit, "There are too many of these already"},
 	{mailbox.ErrGone, codeExpungeIssued, "The message is gone"},
-	{mailbox.ErrFull, imap.ResponseCodeUnavailable, "The relay's disk is full, try again later"},
+	{mailbox.ErrFull, imap.ResponseCodeOverQuota, "The relay's disk is full, try again later"},
 	{mailbox.ErrUnknown, imap.ResponseCodeUnavailable, "It may or may not have happened: look, then try again"},
 	{mailbox.ErrClosed, imap.ResponseCodeUnavailable, "The session has ended, log in again"},
 	{mailbox.ErrCorrupt, imap.ResponseCodeCorruption, "A stored message is damaged, tell the operator of the relay"},

@@ -41,6 +41,7 @@ func (s *Store) take(ctx context.Context, op string, in *intake, first func(*tx)
 		bytes:        in.weigh(),
 		accounts:     in.accounts(),
 		destinations: in.destinations(),
+		grows:        true,
 		run: func(t *tx) error {
 			if first != nil {
 				if err := first(t); err != nil {

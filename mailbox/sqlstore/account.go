@@ -16,7 +16,7 @@ const (
 
 // CreateAccount implements mailbox.Store.
 func (s *Store) CreateAccount(ctx context.Context, a mailbox.NewAccount) error {
-	return s.write(ctx, "create account", func(t *tx) error {
+	run := func(t *tx) error {
 		if err := t.addAccount(a); err != nil {
 			return err
 		}
@@ -32,7 +32,8 @@ func (s *Store) CreateAccount(ctx context.Context, a mailbox.NewAccount) error {
 		}
 		t.hint(a.ID)
 		return nil
-	}, a.ID)
+	}
+	return s.submit(ctx, &job{op: "create account", grows: true, accounts: []mailbox.AccountID{a.ID}, run: run})
 }
 
 // addAccount adds the rows that are one to an account.

@@ -15,6 +15,7 @@ func (s *Store) Copy(ctx context.Context, id mailbox.AccountID, c mailbox.CopyRe
 	err := s.submit(ctx, &job{
 		op:       "copy messages",
 		accounts: []mailbox.AccountID{id},
+		grows:    !c.Move,
 		patient:  true, // reseal uses the caller's keys, which may go when Copy returns
 		run: func(t *tx) error {
 			var err error

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -25,6 +26,10 @@ type job struct {
 	// outcome, if set, is called once when the outcome is known, also if nobody
 	// waits for it any more.
 	outcome func(error)
+
+	// grows marks a request that brings something in: it gets no room that is
+	// reserved for others.
+	grows bool
 
 	// patient makes the caller wait, whatever its context says, once the
 	// request runs.
@@ -66,8 +71,19 @@ func (s *Store) writeQueue(ctx context.Context, op string, f func(*tx) error, ds
 	return s.submit(ctx, &job{op: op, run: f, destinations: ds})
 }
 
-// submit queues a job and waits for its outcome or the end of ctx.
+// submit queues a job and waits for its outcome or the end of ctx. One that the disk
+// has no room for, and that brings nothing in, is done once more with the reserve.
 func (s *Store) submit(ctx context.Context, j *job) error {
+	err := s.submitOnce(ctx, j)
+	if !errors.Is(err, mailbox.ErrFull) || j.grows || j.outcome != nil || !s.reserve.release() {
+		return err
+	}
+	s.opts.Log.Warn("the disk is full: the reserve was given up for a deletion")
+	again := &job{op: j.op, bytes: j.bytes, accounts: j.accounts, destinations: j.destinations, run: j.run, patient: j.patient}
+	return s.submitOnce(ctx, again)
+}
+
+func (s *Store) submitOnce(ctx context.Context, j *job) error {
 	if err := s.enqueue(ctx, j); err != nil {
 		s.settle(j, err)
 		return fmt.Errorf("%s: %w", j.op, err)

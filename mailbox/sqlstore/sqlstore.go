@@ -78,6 +78,11 @@ type Options struct {
 	// one runs at Open.
 	SweepEvery time.Duration
 
+	// Reserve is the size of a file beside an SQLite store that takes up room until
+	// the disk is full, and then leaves it to what makes room, such as deletions. It
+	// is made when there is room for several of it. The default is none.
+	Reserve int64
+
 	// CopyOf has a new store take the identity of another, as its copy, and be
 	// Arriving. KeyCheck is that store's by default.
 	CopyOf *Store
@@ -143,6 +148,7 @@ type Store struct {
 	readers *readerPool
 	writer  *writer
 	watch   watchers
+	reserve *reserve
 	counts  counters
 
 	// running is held for reading by each call and for writing by Close.
@@ -160,7 +166,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{opts: o, stopSweeper: func() {}}
+	s := &Store{opts: o, reserve: newReserve(&o), stopSweeper: func() {}}
 	s.engine = newEngine(s)
 	if err := s.open(ctx); err != nil {
 		s.release()

@@ -49,7 +49,7 @@ func (s *Store) startSweeper() {
 // database's files. Open starts it by itself at once and then every
 // Options.SweepEvery.
 func (s *Store) Sweep(ctx context.Context) error {
-	return errors.Join(s.large.sweep(ctx), s.forgetDeliveries(ctx), s.erase(ctx))
+	return errors.Join(s.large.sweep(ctx), s.forgetDeliveries(ctx), s.erase(ctx), s.reserve.make())
 }
 
 func (s *Store) erase(ctx context.Context) error {

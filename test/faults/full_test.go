@@ -116,3 +116,68 @@ func TestFullDiskControl(t *testing.T) {
 		t.Errorf("nothing is missing although refused mail was acknowledged: this test can't find a loss (%v)", f)
 	}
 }
+
+// TestFullDiskDelete: on a disk that is full to the last byte an owner can delete all
+// his mail, with what was held in reserve, and mail comes in again by itself.
+func TestFullDiskDelete(t *testing.T) {
+	t.Parallel()
+	w, x := fullWithReserve(t, 2<<20)
+	if err := x.deleteAll(t); err != nil {
+		t.Fatalf("delete on a full disk: %v", err)
+	}
+	if err := w.deliverSurely(t.Context(), "again@faults.invalid"); err != nil {
+		t.Errorf("after all was deleted: %v", err)
+	}
+	if err := w.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFullDiskDeleteControl: without a reserve nothing can be deleted there.
+func TestFullDiskDeleteControl(t *testing.T) {
+	t.Parallel()
+	w, x := fullWithReserve(t, 0)
+	if err := x.deleteAll(t); !errors.Is(err, mailbox.ErrFull) {
+		t.Errorf("delete on a full disk: got error %v, want ErrFull: this test does not need the reserve", err)
+	}
+	if err := w.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// fullOwner is an owner whose disk is full.
+type fullOwner struct{ *mailbox.Session }
+
+func (x fullOwner) deleteAll(t *testing.T) error {
+	_, err := x.Expunge(t.Context(), mailbox.Inbox, mailbox.AllUIDs(), true)
+	return err
+}
+
+// fullWithReserve fills a disk with mail, and what mail leaves over with a file.
+func fullWithReserve(t *testing.T, reserve int64) (*world, fullOwner) {
+	t.Helper()
+	dir := newMemoryDisk(t, "16m")
+	o := storeOptions(dir)
+	o.Reserve = reserve
+	w, err := openWorld(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Sweep(t.Context()); err != nil { // which makes the reserve
+		t.Fatal(err)
+	}
+	x, err := w.login(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, w, "first", false)
+	ballast, err := os.Create(filepath.Join(dir, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ballast.Close()
+	for err == nil {
+		_, err = ballast.Write(make([]byte, 4096))
+	}
+	return w, fullOwner{x}
+}
