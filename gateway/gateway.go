@@ -243,7 +243,7 @@ func (g *Gateway) send(ctx context.Context, o *outgoing) error {
 	if o.group == nil {
 		return nil
 	}
-	return g.groups.remember(o.group.ID, o.message.Envelope.MessageID)
+	return g.groups.remember(o.group.ID, o.id)
 }
 
 // ServeSubmission takes mail from the user's mail client by SMTP, on connections of

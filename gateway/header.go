@@ -25,29 +25,26 @@ const (
 	chatReceiptField = "Chat-Disposition-Notification-To"
 )
 
-// outgoingHeader returns the header that a client's mail goes out with. Date and
-// Message-ID are made if there are none; the date is in UTC, so that it does not
-// tell where the user is.
-func outgoingHeader(root *mime.Part, from addr.Address, now time.Time) []pgp.Field {
+// newMessageID returns an id for a mail that has none.
+func newMessageID(from addr.Address) string { return "<" + rand.Text() + "@" + from.Domain() + ">" }
+
+// outgoingHeader returns the header that a client's mail goes out with. The date is
+// made if there is none; it is in UTC, so that it does not tell where the user is.
+func outgoingHeader(root *mime.Part, id string, now time.Time) []pgp.Field {
 	var header []pgp.Field
-	date, id := now, ""
+	date := now
 	for f := range mime.Fields(root.Header) {
 		switch {
 		case f.Is("Date"):
 			if t, ok := mime.ParseDate(f.Value()); ok {
 				date = t
 			}
-		case f.Is("Message-ID"):
-			id = f.Value()
 		case isOutgoing(f.Name):
 			header = append(header, pgp.Field{Name: f.Name, Value: f.Value()})
 			if f.Is(receiptField) { // Delta Chat (2.62) looks at this one only
 				header = append(header, pgp.Field{Name: chatReceiptField, Value: f.Value()})
 			}
 		}
-	}
-	if id == "" {
-		id = "<" + rand.Text() + "@" + from.Domain() + ">"
 	}
 	return append(header, pgp.Field{Name: "Date", Value: date.UTC().Format(time.RFC1123Z)}, pgp.Field{Name: "Message-ID", Value: id})
 }

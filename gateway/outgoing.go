@@ -26,6 +26,7 @@ type outgoing struct {
 	to      []addr.Address // those of the SMTP envelope
 	visible []addr.Address // those of To and Cc
 	group   *Group         // that the mail is to, or nil
+	id      string         // its Message-ID, the same in each message that it becomes
 	message *mime.Message
 	content *spool
 }
@@ -72,6 +73,9 @@ func (o *outgoing) check(to []addr.Address) error {
 		return errNobody
 	}
 	o.visible = addresses(e.To, e.Cc)
+	if o.id = e.MessageID; o.id == "" {
+		o.id = newMessageID(o.from)
+	}
 	return nil
 }
 
@@ -149,7 +153,7 @@ func (o *outgoing) outerTo(m message) []addr.Address {
 // header returns the protected header: the client's, our certificate, and those of
 // the recipients whom it names, so that each of them can answer all.
 func (o *outgoing) header(k keys, own *pgp.Cert) (header []pgp.Field, autocrypt pgp.Field, err error) {
-	header = outgoingHeader(o.message.Root, o.from, k.now)
+	header = outgoingHeader(o.message.Root, o.id, k.now)
 	if o.group != nil {
 		header = o.group.replaceTo(header, o.from)
 	}

@@ -181,7 +181,7 @@ func TestMissingDateAndID(t *testing.T) {
 	}
 	defer o.content.close()
 	got := map[string]string{}
-	for _, f := range outgoingHeader(o.message.Root, from, day(0)) {
+	for _, f := range outgoingHeader(o.message.Root, o.id, day(0)) {
 		got[f.Name] = f.Value
 	}
 	if got["Date"] != "Sun, 01 Nov 2026 12:00:00 +0000" || !strings.HasSuffix(got["Message-ID"], "@x.test>") {
