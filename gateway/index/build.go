@@ -16,7 +16,7 @@ import (
 
 // What a block may become in the making: it is in memory then.
 const (
-	mostPostings = 2 << 20  // of 8 bytes each
+	mostPostings = 1 << 20  // of 8 bytes each
 	mostTexts    = 4 << 20  // bytes, but for those of the last message
 	mostDocTexts = 64 << 10 // bytes of one message
 	pieceHead    = 1 + 4    // places and length of a text
@@ -39,6 +39,12 @@ type newDoc struct {
 	uid   mailbox.UID
 	flags byte
 	size  int
+}
+
+// newBuilder returns a builder of blocks of at most so many messages, with its memory: what grows
+// step by step leaves as much garbage.
+func newBuilder(most int) *builder {
+	return &builder{most: most, postings: make([]uint64, 0, mostPostings+maxGrams), texts: make([]byte, 0, mostTexts+mostDocTexts)}
 }
 
 func (b *builder) full() bool {

@@ -18,7 +18,7 @@ func gramOf(b []byte) gram { return gram(b[0])<<16 | gram(b[1])<<8 | gram(b[2]) 
 
 // mostAsked is how many grams of a text are looked up in each block. More would
 // leave fewer messages to be read, and cost more than that saves.
-const mostAsked = 6
+const mostAsked = 8
 
 // gramsOf returns the grams to look up for a text, from all over it. There are none
 // of a text that is shorter than a gram.

@@ -86,7 +86,7 @@ func (ix *Index) cover(ctx context.Context, x *mailbox.Session, box mailbox.Mail
 	for _, uid := range uids {
 		set = push(set, uid)
 	}
-	b := &builder{most: ix.sizes.block}
+	b := newBuilder(ix.sizes.block)
 	err := x.FetchBodies(ctx, box.ID, set, func(i *mailbox.Item) error {
 		if b.full() {
 			if err := b.write(ix, box); err != nil {
