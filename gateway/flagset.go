@@ -28,6 +28,13 @@ func newFlagSet(names ...string) flagSet {
 	return s
 }
 
+// flags is a flagSet written down: its names in order, with blanks between them.
+type flags string
+
+func (s flagSet) flags() flags { return flags(strings.Join(s.names(), " ")) }
+
+func (f flags) set() flagSet { return newFlagSet(strings.Fields(string(f))...) }
+
 // names returns the flags in order.
 func (s flagSet) names() []string { return slices.Sorted(maps.Keys(s)) }
 

@@ -21,14 +21,16 @@ type remote struct {
 	changed chan struct{} // a token when the server spoke of a change
 	delim   string        // between levels of mailbox names
 	open    string        // the selected mailbox
+	valid   uint32        // its UIDVALIDITY
 	inbox   seen          // INBOX as the last look found it
 }
 
 // seen is what tells that a mailbox has changed since.
 type seen struct {
-	validity, messages uint32
-	next               imap.UID
-	modseq             uint64
+	validity uint32
+	count    uint32 // messages
+	next     imap.UID
+	modseq   uint64 // 0: the server has none
 }
 
 func seenOf(d *imap.SelectData) seen {
@@ -124,13 +126,33 @@ func nameHere(name, delim string) string {
 
 func (r *remote) name(local string) string { return strings.ReplaceAll(local, "/", r.delim) }
 
+// leave unselects a mailbox if it is the selected one, or below it.
+func (r *remote) leave(local string) error {
+	if r.open != local && !strings.HasPrefix(r.open, local+"/") {
+		return nil
+	}
+	r.open = ""
+	if err := r.client.Unselect().Wait(); err != nil {
+		return fmt.Errorf("unselect mailbox: %w", err)
+	}
+	return nil
+}
+
+// rename gives a mailbox and all below it another name.
+func (r *remote) rename(from, to string) error {
+	if err := r.leave(from); err != nil {
+		return err
+	}
+	if err := r.client.Rename(r.name(from), r.name(to), nil).Wait(); err != nil {
+		return fmt.Errorf("rename mailbox: %w", err)
+	}
+	return nil
+}
+
 // drop deletes a mailbox, which is empty.
 func (r *remote) drop(local string) error {
-	if r.open == local {
-		r.open = ""
-		if err := r.client.Unselect().Wait(); err != nil {
-			return fmt.Errorf("unselect mailbox: %w", err)
-		}
+	if err := r.leave(local); err != nil {
+		return err
 	}
 	if err := r.client.Delete(r.name(local)).Wait(); err != nil {
 		return fmt.Errorf("delete mailbox: %w", err)
@@ -145,119 +167,65 @@ func (r *remote) create(local string) error {
 	return nil
 }
 
-// look is what a mailbox on the server holds.
-type look struct {
-	validity uint32
-	modseq   uint64 // 0: the server has none
-	messages map[imap.UID]flagSet
-	keeps    func(flag string) bool
-}
-
-// look reads a mailbox. Of messages that did not change since the mod-sequence, it
-// takes the flags from known.
-func (r *remote) look(local string, l *ledger) (*look, error) {
-	condstore := r.client.Caps().Has(imap.CapCondStore)
-	selected, err := r.client.Select(r.name(local), &imap.SelectOptions{CondStore: condstore}).Wait()
-	if err != nil {
-		return nil, fmt.Errorf("select mailbox: %w", err)
-	}
-	r.open = local
-	if local == "INBOX" {
-		r.inbox = seenOf(selected)
-	}
-	k := &look{validity: selected.UIDValidity, modseq: selected.HighestModSeq, messages: map[imap.UID]flagSet{}, keeps: permanent(selected.PermanentFlags)}
-	if selected.NumMessages == 0 {
-		return k, nil
-	}
-	since := uint64(0)
-	if condstore && k.modseq != 0 && k.validity == l.Validity {
-		since = l.ModSeq
-	}
-	if since > 0 {
-		if err := r.present(k, l); err != nil {
-			return nil, err
-		}
-	}
-	if since > 0 && since == k.modseq {
-		return k, nil
-	}
-	return k, r.flags(k, since)
-}
-
-// present fills in which messages there are, with the flags as they were.
-func (r *remote) present(k *look, l *ledger) error {
-	found, err := r.client.UIDSearch(&imap.SearchCriteria{}, nil).Wait()
-	if err != nil {
-		return fmt.Errorf("search: %w", err)
-	}
-	known := l.byRemote()
-	for _, uid := range found.AllUIDs() {
-		k.messages[uid] = flagSet{}
-		if e := known[uid]; e != nil {
-			k.messages[uid] = newFlagSet(e.Flags...)
-		}
-	}
-	return nil
-}
-
-// flags fills in the flags that have changed since a mod-sequence, or all.
-func (r *remote) flags(k *look, since uint64) error {
-	found, err := r.client.Fetch(imap.UIDSet{{Start: 1, Stop: 0}}, &imap.FetchOptions{UID: true, Flags: true, ChangedSince: since}).Collect()
-	if err != nil {
-		return fmt.Errorf("fetch flags: %w", err)
-	}
-	for _, m := range found {
-		k.messages[m.UID] = flagSetOf(m.Flags)
-	}
-	return nil
-}
-
-// permanent returns which flags the server keeps (RFC 9051, 7.1). A server that does
-// not say keeps all; so does one that takes new keywords, though some of those list
-// only flags that are in use.
-func permanent(list []imap.Flag) func(string) bool {
-	if len(list) == 0 {
-		return func(string) bool { return true }
-	}
-	s := flagSetOf(list)
-	return func(name string) bool { return s[name] || s[`\*`] }
-}
-
 // selectBox makes a mailbox the selected one.
 func (r *remote) selectBox(local string) error {
 	if r.open == local {
 		return nil
 	}
-	if _, err := r.client.Select(r.name(local), nil).Wait(); err != nil {
+	selected, err := r.client.Select(r.name(local), nil).Wait()
+	if err != nil {
 		return fmt.Errorf("select mailbox: %w", err)
 	}
-	r.open = local
+	r.open, r.valid = local, selected.UIDValidity
 	return nil
 }
 
-// fetch reads one message into w and returns its internal date. It reports false if
-// the message is not there any more.
-func (r *remote) fetch(local string, uid imap.UID, w io.Writer) (date time.Time, ok bool, err error) {
+// received is a message of the server.
+type received struct {
+	uid  imap.UID
+	raw  *spool
+	date time.Time // internal date
+}
+
+// fetch reads messages, in any order, by one command. Those that are not there any more
+// are left out. The spools, in dir, are finished; they are the caller's to close, after an
+// error too.
+func (r *remote) fetch(local string, uids []imap.UID, dir string) (list []received, err error) {
 	if err := r.selectBox(local); err != nil {
-		return time.Time{}, false, err
+		return nil, err
 	}
-	cmd := r.client.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{
+	cmd := r.client.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{
 		UID: true, InternalDate: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}},
 	})
 	for m := cmd.Next(); m != nil; m = cmd.Next() {
-		for item := m.Next(); item != nil; item = m.Next() {
-			switch item := item.(type) {
-			case imapclient.FetchItemDataInternalDate:
-				date = item.Time
-			case imapclient.FetchItemDataBodySection:
-				if item.Literal != nil && err == nil {
-					_, err = io.Copy(w, item.Literal)
-					ok = true
-				}
+		one, found, ferr := receive(m, dir)
+		if err = errors.Join(err, ferr); found {
+			list = append(list, one)
+		}
+	}
+	return list, errors.Join(err, cmd.Close())
+}
+
+// receive reads one message. What the disk does not take is read all the same: the next
+// message comes behind it.
+func receive(m *imapclient.FetchMessageData, dir string) (one received, found bool, err error) {
+	for item := m.Next(); item != nil; item = m.Next() {
+		switch item := item.(type) {
+		case imapclient.FetchItemDataUID:
+			one.uid = item.UID
+		case imapclient.FetchItemDataInternalDate:
+			one.date = item.Time
+		case imapclient.FetchItemDataBodySection:
+			if item.Literal == nil || found {
+				continue
+			}
+			one.raw, found = newSpool(dir), true
+			if _, err = io.Copy(one.raw, item.Literal); err == nil {
+				err = one.raw.finish()
 			}
 		}
 	}
-	return date, ok && err == nil, errors.Join(err, cmd.Close())
+	return one, found, err
 }
 
 // append puts a message into a mailbox and returns its UID, 0 if the server does not
@@ -342,7 +310,7 @@ func (r *remote) idle(ctx context.Context, wake <-chan struct{}, most time.Durat
 	if err != nil {
 		return fmt.Errorf("select INBOX: %w", err)
 	}
-	r.open = "INBOX"
+	r.open, r.valid = "INBOX", selected.UIDValidity
 	if seenOf(selected) != r.inbox {
 		return nil
 	}

@@ -100,7 +100,7 @@ func TestSync(t *testing.T) {
 // uidThere returns the UID of the only message in a mailbox at the provider.
 func uidThere(t *testing.T, r *remote, box string) imap.UID {
 	t.Helper()
-	l, err := r.look(box, &ledger{})
+	l, err := r.look(box, newLedger(""))
 	must(t, err)
 	if len(l.messages) != 1 {
 		t.Fatalf("%d messages in %s, want 1", len(l.messages), box)
@@ -119,16 +119,15 @@ func TestUploadIsSealed(t *testing.T) {
 	r := other(t, h.account)
 	h.keepHere(t, "Sent", 7, mailbox.Seen)
 	h.sync(t)
-	var raw, text bytes.Buffer
-	_, _, err := r.fetch("Sent", uidThere(t, r, "Sent"), &raw)
-	must(t, err)
+	var text bytes.Buffer
+	raw := bytes.NewBuffer(fetchOne(t, r, "Sent", uidThere(t, r, "Sent")))
 	for _, secret := range []string{"Subject: mail-7", "secret@x.test", "Bcc"} {
 		outer, _, _ := strings.Cut(raw.String(), "-----BEGIN")
 		if strings.Contains(outer, secret) {
 			t.Errorf("the provider sees %q", secret)
 		}
 	}
-	opened, err := pgp.Open(&text, &raw, pgp.DecryptOptions{Keys: h.own.Load().Keys()})
+	opened, err := pgp.Open(&text, raw, pgp.DecryptOptions{Keys: h.own.Load().Keys()})
 	must(t, err)
 	if opened.Recipients != 2 || !strings.Contains(text.String(), "Bcc: secret@x.test") {
 		t.Errorf("opens with %d keys; content %q", opened.Recipients, text.String())
@@ -155,7 +154,7 @@ func TestUIDValidity(t *testing.T) {
 	// The mail goes to a new mailbox of the same name, but for one that is lost.
 	must(t, user.Rename("Work", "Old", nil))
 	must(t, r.create("Work"))
-	l, err := r.look("Old", &ledger{})
+	l, err := r.look("Old", newLedger(""))
 	must(t, err)
 	lost := slices.Max(slices.Collect(maps.Keys(l.messages)))
 	for uid := range l.messages {
@@ -273,6 +272,7 @@ func TestLostLedger(t *testing.T) {
 		}
 		h.sync(t)
 		must(t, h.vault.Delete(ledgerKind, "INBOX"))
+		h.reopen(t)
 		h.sync(t)
 		h.sync(t)
 		h.same(t, r, state{"INBOX": {`mail-0 \seen`, `mail-1 \seen`, `mail-2 \seen`}})

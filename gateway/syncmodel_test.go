@@ -67,7 +67,10 @@ func TestSyncModel(t *testing.T) {
 // step is one change on one side, or a cycle that is cut or not.
 func (x *run) step() {
 	box := modelBoxes[x.rand.IntN(len(modelBoxes))]
-	switch x.rand.IntN(12) {
+	switch x.rand.IntN(13) {
+	case 12:
+		x.note("a crash")
+		x.reopen(x.t)
 	case 0, 1:
 		x.mails++
 		x.note("mail-%d new here in %s", x.mails, box)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -20,8 +18,8 @@ import (
 func (c *cycle) departed(ctx context.Context) error {
 	missing := map[*pair][]*entry{}
 	for _, p := range c.pairs {
-		for _, e := range p.ledger.Entries {
-			if _, here := p.here[e.Local]; !here {
+		for _, e := range p.ledger.entries() {
+			if _, here := p.here(e.Local); !here {
 				missing[p] = append(missing[p], e)
 			}
 		}
@@ -54,8 +52,9 @@ func (c *cycle) depart(ctx context.Context, p *pair, e *entry) error {
 	}
 	if e.Remote == 0 {
 		p.ledger.drop(e)
+		return nil
 	}
-	e.Local = 0
+	p.ledger.setLocal(e, 0)
 	return nil
 }
 
@@ -63,8 +62,8 @@ func (c *cycle) depart(ctx context.Context, p *pair, e *entry) error {
 // up at once is tried again in the next cycle.
 func (c *cycle) remove(p *pair) error {
 	var uids []imap.UID
-	for _, e := range p.ledger.Entries {
-		if e.Local == 0 {
+	for _, e := range p.ledger.entries() {
+		if e.Local == 0 && e.Remote != 0 {
 			uids = append(uids, e.Remote)
 		}
 	}
@@ -76,7 +75,7 @@ func (c *cycle) remove(p *pair) error {
 			return err
 		}
 	}
-	if p.box == 0 && len(uids) == len(p.look.messages) {
+	if p.box == 0 && len(p.ledger.remote) == len(uids) {
 		return c.dropMailbox(p)
 	}
 	return nil
@@ -85,15 +84,14 @@ func (c *cycle) remove(p *pair) error {
 // dropMailbox deletes a mailbox on the server that was deleted here. INBOX is none
 // of these: the local store always has it.
 func (c *cycle) dropMailbox(p *pair) error {
-	now, err := c.r.look(p.far, &ledger{})
+	now, err := c.r.look(p.far, newLedger(p.ledger.Name))
 	if err != nil || len(now.messages) > 0 { // one has come meanwhile, or the server keeps them
 		return err
 	}
 	if err := c.r.drop(p.far); err != nil {
 		return err
 	}
-	c.pairs = slices.DeleteFunc(slices.Clone(c.pairs), func(q *pair) bool { return q == p })
-	return c.vault.Delete(ledgerKind, p.ledger.Name)
+	return c.forgetBox(p)
 }
 
 // movedHere moves a message on the server if the local mail, which is no longer in
@@ -119,8 +117,7 @@ func (c *cycle) movedHere(ctx context.Context, p *pair, e *entry) (bool, error) 
 // moveThere moves a message on the server. Where it went is written before where it
 // was is forgotten.
 func (c *cycle) moveThere(p *pair, e *entry, q *pair, uid mailbox.UID) error {
-	moved := *e
-	moved.Local = uid
+	moved := &entry{Local: uid, Flags: e.Flags, ID: e.ID, Digest: e.Digest, Attempts: e.Attempts, Gone: e.Gone}
 	if !e.Gone {
 		var err error
 		if moved.Remote, err = c.r.copy(p.far, e.Remote, q.far, true); err != nil {
@@ -128,11 +125,11 @@ func (c *cycle) moveThere(p *pair, e *entry, q *pair, uid mailbox.UID) error {
 		}
 		c.again = true // its flags may have changed here too: the next cycle sees it at its new place
 	}
-	q.ledger.Entries = append(q.ledger.Entries, &moved)
+	q.ledger.add(moved)
 	if err := q.ledger.save(c.vault); err != nil {
 		return err
 	}
-	delete(p.look.messages, e.Remote)
+	p.look.take(e.Remote)
 	p.ledger.drop(e)
 	return p.ledger.save(c.vault)
 }
@@ -140,12 +137,18 @@ func (c *cycle) moveThere(p *pair, e *entry, q *pair, uid mailbox.UID) error {
 // uploads carries over what is new here.
 func (c *cycle) uploads(ctx context.Context) error {
 	for _, p := range c.pairs {
+		if p.missing {
+			if err := c.makeThere(p); err != nil {
+				return err
+			}
+			continue
+		}
 		for _, uid := range p.strangers() {
 			if err := c.enter(ctx, p, uid); err != nil {
 				return err
 			}
 		}
-		for _, e := range slices.Clone(p.ledger.Entries) {
+		for _, e := range p.ledger.entries() {
 			if e.pending() {
 				if err := c.send(ctx, p, e); err != nil {
 					return err
@@ -159,6 +162,24 @@ func (c *cycle) uploads(ctx context.Context) error {
 	return nil
 }
 
+// makeThere makes a mailbox that was deleted on the server, if something in it is new
+// here. The next cycle brings that there.
+func (c *cycle) makeThere(p *pair) error {
+	isNew := len(p.strangers()) > 0
+	for _, e := range p.ledger.entries() {
+		isNew = isNew || e.pending()
+	}
+	if isNew {
+		if err := c.r.create(p.far); err != nil {
+			return err
+		}
+		p.ledger.Validity = 0
+		p.ledger.renumber()
+		c.again = true
+	}
+	return p.ledger.save(c.vault)
+}
+
 // enter makes an entry for a local message that has none: a copy of one that is on
 // the server, or was, or a new one.
 func (c *cycle) enter(ctx context.Context, p *pair, uid mailbox.UID) error {
@@ -166,7 +187,8 @@ func (c *cycle) enter(ctx context.Context, p *pair, uid mailbox.UID) error {
 	if err != nil || id == "" {
 		return err
 	}
-	e := &entry{Local: uid, ID: id, Flags: p.here[uid].names()}
+	near, _ := p.here(uid)
+	e := &entry{Local: uid, ID: id, Flags: near.flags}
 	if q, source := c.source(id); source != nil {
 		if e.Remote, err = c.r.copy(q.far, source.Remote, p.far, false); err != nil {
 			return err
@@ -174,24 +196,23 @@ func (c *cycle) enter(ctx context.Context, p *pair, uid mailbox.UID) error {
 		if err := c.decided(ctx, q, p, uid); err != nil {
 			return err
 		}
-		flags := q.look.messages[source.Remote]
-		e.Digest, e.Flags = source.Digest, flags.names()
+		e.Digest, e.Flags = source.Digest, q.flagsThere(source.Remote)
 		if e.Remote != 0 {
-			p.look.messages[e.Remote] = flags
+			p.look.put(e.Remote, e.Flags)
 		}
 		c.again = c.again || e.Remote == 0
 	} else if old := c.known(id); old != nil && old.Gone {
 		e.Gone = true
 	}
-	p.ledger.Entries = append(p.ledger.Entries, e)
+	p.ledger.add(e)
 	return p.ledger.save(c.vault)
 }
 
 // source returns a message on the server that a local copy is of.
 func (c *cycle) source(id string) (*pair, *entry) {
 	for _, p := range c.pairs {
-		for _, e := range p.ledger.Entries {
-			if e.ID == id && e.Remote != 0 && e.Local != 0 {
+		for _, e := range p.ledger.id[id] {
+			if e.Remote != 0 && e.Local != 0 {
 				return p, e
 			}
 		}
@@ -223,17 +244,18 @@ func (c *cycle) sendSealed(p *pair, e *entry, sealed *spool, date time.Time) err
 	if err != nil {
 		return err
 	}
-	e.Attempts = append(e.Attempts, digest)
-	e.Flags = p.here[e.Local].names()
+	p.ledger.attempt(e, digest)
+	near, _ := p.here(e.Local)
+	p.ledger.agree(e, near.flags)
 	if err := p.ledger.save(c.vault); err != nil {
 		return err
 	}
-	flags := newFlagSet(e.Flags...)
-	if e.Remote, err = c.r.append(p.far, sealed.reader(0), sealed.size, flags, date); err != nil {
+	uid, err := c.r.append(p.far, sealed.reader(0), sealed.size, e.Flags.set(), date)
+	if err != nil {
 		return err
 	}
-	if e.Remote != 0 {
-		e.Digest = digest
+	if uid != 0 {
+		p.ledger.found(e, uid, digest)
 		return nil
 	}
 	c.again = true // the server does not tell where it is: the next cycle finds it
@@ -263,117 +285,4 @@ func (c *cycle) seal(ctx context.Context, p *pair, uid mailbox.UID, w *spool) (d
 		err = w.finish()
 	}
 	return date, ok, err
-}
-
-// flags carries flags over, in both directions.
-func (c *cycle) flags(ctx context.Context) error {
-	for _, p := range c.pairs {
-		if err := c.flagsOf(ctx, p); err != nil {
-			return err
-		}
-		p.ledger.ModSeq = p.look.modseq
-		if err := p.ledger.save(c.vault); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// change is a set of flags to be added to or removed from messages.
-type change struct {
-	add   bool
-	flags string // names, separated by blanks
-}
-
-func (c *cycle) flagsOf(ctx context.Context, p *pair) error {
-	there, here := map[change][]imap.UID{}, map[change][]mailbox.UIDRange{}
-	for _, e := range p.ledger.Entries {
-		far, ok1 := p.look.messages[e.Remote]
-		near, ok2 := p.here[e.Local]
-		if !ok1 || !ok2 {
-			continue
-		}
-		merged := mergeFlags(newFlagSet(e.Flags...), far, near, p.look.keeps)
-		kept := flagSet{}
-		for n := range merged {
-			if p.look.keeps(n) {
-				kept[n] = true
-			}
-		}
-		plan(there, far, kept, e.Remote)
-		plan(here, near, merged, mailbox.UIDRange{Low: e.Local, High: e.Local})
-		e.Flags = kept.names()
-	}
-	for ch, uids := range there {
-		if err := c.r.store(p.far, uids, ch.op(), ch.set()); err != nil {
-			return err
-		}
-	}
-	for ch, set := range here {
-		if err := c.storeHere(ctx, p, ch, set); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// plan enters what makes flags into want.
-func plan[T any](changes map[change][]T, flags, want flagSet, of T) {
-	if d := want.minus(flags); len(d) > 0 {
-		ch := change{true, strings.Join(d.names(), " ")}
-		changes[ch] = append(changes[ch], of)
-	}
-	if d := flags.minus(want); len(d) > 0 {
-		ch := change{false, strings.Join(d.names(), " ")}
-		changes[ch] = append(changes[ch], of)
-	}
-}
-
-func (ch change) set() flagSet { return newFlagSet(strings.Fields(ch.flags)...) }
-
-func (ch change) op() imap.StoreFlagsOp {
-	if ch.add {
-		return imap.StoreFlagsAdd
-	}
-	return imap.StoreFlagsDel
-}
-
-func (c *cycle) storeHere(ctx context.Context, p *pair, ch change, set []mailbox.UIDRange) error {
-	bits, err := c.bits(ctx, ch.set())
-	if err != nil {
-		return err
-	}
-	return c.change(ctx, p, ch.add, bits, set)
-}
-
-func (c *cycle) change(ctx context.Context, p *pair, add bool, bits mailbox.Flags, set []mailbox.UIDRange) error {
-	mode := mailbox.RemoveFlags
-	if add {
-		mode = mailbox.AddFlags
-	}
-	slices.SortFunc(set, func(a, b mailbox.UIDRange) int { return int(a.Low) - int(b.Low) })
-	_, err := c.local.Session.StoreFlags(ctx, p.box, mailbox.FlagChange{Set: set, Mode: mode, Flags: bits})
-	return err
-}
-
-// marks shows which local messages are no longer on the server.
-func (c *cycle) marks(ctx context.Context) error {
-	for _, p := range c.pairs {
-		changes := map[bool][]mailbox.UIDRange{}
-		for _, e := range p.ledger.Entries {
-			if _, here := p.here[e.Local]; here && e.Gone != p.marked[e.Local] {
-				changes[e.Gone] = append(changes[e.Gone], mailbox.UIDRange{Low: e.Local, High: e.Local})
-			}
-		}
-		for add, set := range changes {
-			bits, err := c.local.Session.FlagsOf(ctx, []string{goneKeyword})
-			if err != nil {
-				return err
-			}
-			if err := c.change(ctx, p, add, bits, set); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

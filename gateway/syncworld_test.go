@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -138,24 +138,34 @@ func (h *home) there(t *testing.T, r *remote) state {
 	boxes, err := r.mailboxes()
 	must(t, err)
 	for _, b := range boxes {
-		l, err := r.look(b.name, &ledger{})
+		l, err := r.look(b.name, newLedger(""))
 		must(t, err)
 		for uid, flags := range l.messages {
-			var raw, text bytes.Buffer
-			_, ok, err := r.fetch(b.name, uid, &raw)
-			must(t, err)
-			if !ok {
-				t.Fatalf("no message %d in %s", uid, b.name)
+			var text bytes.Buffer
+			raw := fetchOne(t, r, b.name, uid)
+			if err := pgp.Inspect(bytes.NewReader(raw), pgp.InspectOptions{}); err != nil {
+				t.Fatalf("message %d in %s, of %d octets, is not encrypted: %v\n%.600s", uid, b.name, len(raw), err, raw)
 			}
-			if err := pgp.Inspect(bytes.NewReader(raw.Bytes()), pgp.InspectOptions{}); err != nil {
-				t.Fatalf("message %d in %s, of %d octets, is not encrypted: %v\n%.600s", uid, b.name, raw.Len(), err, raw.Bytes())
-			}
-			_, err = pgp.Open(&text, &raw, pgp.DecryptOptions{Keys: h.own.Load().Keys()})
+			_, err = pgp.Open(&text, bytes.NewReader(raw), pgp.DecryptOptions{Keys: h.own.Load().Keys()})
 			must(t, err)
-			s.add(b.name, mark.FindString(text.String()), flags)
+			s.add(b.name, mark.FindString(text.String()), flags.set())
 		}
 	}
 	return s
+}
+
+// fetchOne returns a message of the provider.
+func fetchOne(t *testing.T, r *remote, box string, uid imap.UID) []byte {
+	t.Helper()
+	list, err := r.fetch(box, []imap.UID{uid}, t.TempDir())
+	must(t, err)
+	if len(list) != 1 {
+		t.Fatalf("%d messages %d in %s", len(list), uid, box)
+	}
+	defer list[0].raw.close()
+	raw, err := io.ReadAll(list[0].raw.reader(0))
+	must(t, err)
+	return raw
 }
 
 // same holds both sides to one state.
