@@ -59,7 +59,7 @@ func (a adapter) Data(r io.Reader) error {
 	return outcome.smtpError()
 }
 
-func (a adapter) AuthMechanisms() []string { return mechanisms(a.s.wire.binding() != nil) }
+func (a adapter) AuthMechanisms() []string { return mechanisms(a.s.wire.offersBinding()) }
 
 func (a adapter) Auth(mechanism string) (sasl.Server, error) {
 	var server sasl.Server

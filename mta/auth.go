@@ -19,8 +19,7 @@ var (
 )
 
 // mechanisms lists what AUTH offers, best first: logins that keep the password at
-// home, tied to the connection where TLS can tell which one it is; and those in
-// which it travels.
+// home, tied to the connection if that is offered; and those in which it travels.
 func mechanisms(bound bool) []string {
 	list := []string{scram.Name, sasl.Plain, sasl.Login}
 	if bound {

@@ -68,6 +68,11 @@ type Options struct {
 	// Gate judges each message after its header was rewritten; nil accepts all.
 	Gate mailbox.Gate
 
+	// OfferBinding names SCRAM-SHA-256-PLUS among the ways to log in. It is taken in
+	// any case; but clients that know the name and can't do it fail over it, such as
+	// NeoMutt 20220429 with GNU SASL.
+	OfferBinding bool
+
 	// Operator is the account that gets mail to postmaster and abuse; without one
 	// such mail is refused. OperatorClear lets it come in clear from other servers.
 	Operator      addr.Address

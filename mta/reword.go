@@ -109,7 +109,7 @@ func (w *wire) extensions() []string {
 		list = append(list, "REQUIRETLS")
 	}
 	if w.role == submission {
-		list = append(list, "AUTH "+strings.Join(mechanisms(w.binding() != nil), " "))
+		list = append(list, "AUTH "+strings.Join(mechanisms(w.offersBinding()), " "))
 	}
 	return list
 }

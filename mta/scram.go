@@ -24,6 +24,9 @@ func (w *wire) binding() []byte {
 	return exported
 }
 
+// offersBinding reports whether the client is told of SCRAM-SHA-256-PLUS.
+func (w *wire) offersBinding() bool { return w.server.offer && w.binding() != nil }
+
 // scramServer is the server side of SCRAM: the client's two messages, each answered,
 // and its consent to what the second answer proves.
 type scramServer struct {
@@ -35,7 +38,7 @@ type scramServer struct {
 
 func (s *session) scram(plus bool) *scramServer {
 	return &scramServer{s: s, exchange: s.server.service.SCRAM(mailbox.SCRAMOptions{
-		Exchange: scram.Options{Plus: plus, Binding: s.wire.binding()}, Peer: s.wire.peer,
+		Exchange: scram.Options{Plus: plus, Offered: s.wire.offersBinding(), Binding: s.wire.binding()}, Peer: s.wire.peer,
 	})}
 }
 

@@ -54,6 +54,7 @@ func settings(t *testing.T, s *transcript.Script, o *Options) {
 		o.Operator = addr.MustParse(s.Setting("operator") + "@here.example")
 	}
 	o.OperatorClear = s.Has("clear")
+	o.OfferBinding = s.Has("offer")
 	o.Peer = func(net.Conn) mailbox.Peer { return mailbox.Peer(s.Setting("network")) }
 	numbers := map[string]func(int){
 		"per-network": func(n int) { o.Limits.PerNetwork = n },

@@ -128,7 +128,7 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 	}
 	options := mta.Options{
 		Service: r.service, Domains: []string{r.cfg.Domain}, Hostname: r.cfg.Hostname, TLS: r.tls.Config(),
-		Gate: gate, Peer: peerOf, Log: r.log, Limits: smtpLimits(l, o),
+		Gate: gate, Peer: peerOf, Log: r.log, Limits: smtpLimits(l, o), OfferBinding: r.cfg.Policy.OfferChannelBinding,
 	}
 	r.sendAway(&options)
 	if err := r.takeIn(&options); err != nil {
@@ -139,7 +139,7 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 		return err
 	}
 	r.imap = imapd.New(imapd.Options{
-		Service: r.service, TLS: r.tls.Config("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
+		Service: r.service, OfferBinding: r.cfg.Policy.OfferChannelBinding, TLS: r.tls.Config("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
 		// Delta Chat sends a mail to so many recipients at once.
 		Shared: map[string]string{"/shared/vendor/deltachat/maxsmtprecipients": strconv.Itoa(l.Recipients)},
 	})

@@ -248,6 +248,11 @@ type Policy struct {
 	// listen.mx is on a loopback address, for tests.
 	InboundAuth string `toml:"inbound_auth"`
 
+	// Whether to tell clients that they can log in by SCRAM-SHA-256-PLUS, which finds
+	// out who stands between them and the relay. It is taken in any case; told of it,
+	// some clients choose it and fail, such as NeoMutt of Debian 12.
+	OfferChannelBinding bool `toml:"offer_channel_binding"`
+
 	// The account that gets mail for postmaster and abuse, such as
 	// "anna@example.org". Other servers expect somebody there. Empty refuses such
 	// mail.

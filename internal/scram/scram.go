@@ -88,7 +88,8 @@ func mac(key []byte, text string) []byte {
 // Options are the circumstances of a login.
 type Options struct {
 	Plus    bool   // the mechanism is NamePlus
-	Binding []byte // exported from TLS; without it NamePlus was not offered
+	Offered bool   // NamePlus was among the mechanisms that the client was told
+	Binding []byte // exported from TLS; nil is none
 }
 
 // An Exchange is one login.
@@ -144,7 +145,7 @@ func (x *Exchange) flag(flag string) error {
 	switch {
 	case flag == "p=tls-exporter" && x.o.Plus && x.o.Binding != nil, flag == "n" && !x.o.Plus:
 		return nil
-	case flag == "y" && !x.o.Plus && x.o.Binding == nil:
+	case flag == "y" && !x.o.Plus && !x.o.Offered:
 		return nil
 	case flag == "y", strings.HasPrefix(flag, "p="):
 		return ErrBinding

@@ -99,13 +99,13 @@ func TestOtherClient(t *testing.T) {
 		want     error
 	}{
 		{"plain", Options{}, (*scram.Client).NewConversation, "pencil", nil},
-		{"plain, where binding is offered", Options{Binding: binding}, (*scram.Client).NewConversation, "pencil", nil},
+		{"plain, where binding is offered", Options{Offered: true, Binding: binding}, (*scram.Client).NewConversation, "pencil", nil},
 		{"wrong password", Options{}, (*scram.Client).NewConversation, "pen", errWrong},
 		{"bound", Options{Plus: true, Binding: binding}, bound(binding), "pencil", nil},
 		{"bound to another connection", Options{Plus: true, Binding: binding}, bound(other), "pencil", ErrBinding},
 		{"bound, without the mechanism", Options{Binding: binding}, bound(binding), "pencil", ErrBinding},
-		{"the offer was taken out", Options{Binding: binding}, (*scram.Client).NewConversationAdvertisingChannelBinding, "pencil", ErrBinding},
-		{"there was no offer", Options{}, (*scram.Client).NewConversationAdvertisingChannelBinding, "pencil", nil},
+		{"the offer was taken out", Options{Offered: true, Binding: binding}, (*scram.Client).NewConversationAdvertisingChannelBinding, "pencil", ErrBinding},
+		{"there was no offer", Options{Binding: binding}, (*scram.Client).NewConversationAdvertisingChannelBinding, "pencil", nil},
 		{"bound, where there is nothing to bind to", Options{Plus: true}, bound(binding), "pencil", ErrBinding},
 		{"not bound, with the mechanism", Options{Plus: true, Binding: binding}, (*scram.Client).NewConversation, "pencil", ErrSyntax},
 	} {

@@ -49,11 +49,11 @@ var mechanisms = map[string]func(c *conn, initial []byte) (*mailbox.Session, err
 }
 
 // mechanismNames lists what AUTHENTICATE offers, best first: logins that keep the
-// password at home, tied to the connection where TLS can tell which one it is; and
-// those in which it travels.
+// password at home, tied to the connection if that is offered; and those in which it
+// travels.
 func (c *conn) mechanismNames() []string {
 	names := []string{"AUTH=" + scram.Name, "AUTH=PLAIN", "AUTH=LOGIN"}
-	if c.binding() != nil {
+	if c.offersBinding() {
 		return append([]string{"AUTH=" + scram.NamePlus}, names...)
 	}
 	return names

@@ -42,6 +42,11 @@ type Options struct {
 	// offers none.
 	TLS *tls.Config
 
+	// OfferBinding names SCRAM-SHA-256-PLUS among the ways to log in. It is taken in
+	// any case; but clients that know the name and can't do it fail over it, such as
+	// NeoMutt 20220429 with GNU SASL.
+	OfferBinding bool
+
 	// InsecureAuth lets clients log in without TLS. For tests on loopback.
 	InsecureAuth bool
 

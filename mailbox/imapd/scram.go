@@ -30,11 +30,14 @@ func (c *conn) binding() []byte {
 	return exported
 }
 
+// offersBinding reports whether the client is told of SCRAM-SHA-256-PLUS.
+func (c *conn) offersBinding() bool { return c.srv.o.OfferBinding && c.binding() != nil }
+
 // saslSCRAM is RFC 5802: the client's two messages, each answered, and its consent
 // to what the second answer proves.
 func (c *conn) saslSCRAM(initial []byte, plus bool) (*mailbox.Session, error) {
 	x := c.srv.o.Service.SCRAM(mailbox.SCRAMOptions{
-		Exchange: scram.Options{Plus: plus, Binding: c.binding()}, Peer: c.srv.o.Peer(c.net),
+		Exchange: scram.Options{Plus: plus, Offered: c.offersBinding(), Binding: c.binding()}, Peer: c.srv.o.Peer(c.net),
 	})
 	first, err := c.initial(initial, "")
 	if err != nil {

@@ -53,7 +53,7 @@ func talk(t *testing.T, user, secret string, bound *tls.Conn) *scramClient {
 func TestSCRAM(t *testing.T) {
 	t.Parallel()
 	server, config := testTLS()
-	w := newWorld(t, func(o *imapd.Options) { o.InsecureAuth = false })
+	w := newWorld(t, func(o *imapd.Options) { o.InsecureAuth, o.OfferBinding = false, true })
 	anna := w.account(t, "anna@example.org")
 	dial := func() *tls.Conn {
 		t.Helper()
@@ -61,7 +61,12 @@ func TestSCRAM(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			w.server.ServeConn(t.Context(), tls.Server(theirs, server))
+			secure := tls.Server(theirs, server)
+			if err := secure.Handshake(); err != nil { // as internal/listen does
+				t.Error(err)
+				return
+			}
+			w.server.ServeConn(t.Context(), secure)
 		}()
 		t.Cleanup(func() { ours.Close(); <-ended })
 		conn := tls.Client(ours, config)
@@ -90,6 +95,9 @@ func TestSCRAM(t *testing.T) {
 		}
 		client := imapclient.New(conn, nil)
 		t.Cleanup(func() { client.Close() })
+		if !client.Caps().Has("AUTH=SCRAM-SHA-256-PLUS") {
+			t.Errorf("%s: -PLUS is not offered: %v", c.name, client.Caps())
+		}
 		sasl := talk(t, "anna@example.org", c.secret, to)
 		err := client.Authenticate(sasl)
 		var refused *imap.Error

@@ -15,7 +15,7 @@ import (
 // folders, expunges on either side.
 func TestMbsync(t *testing.T) {
 	t.Parallel()
-	need(t, "mbsync", "isync")
+	need(t, "mbsync", "isync libsasl2-modules")
 	r := start(t)
 	alice, bob := r.Accounts[0], r.Accounts[1]
 	g := newGnuPG(t, r.Accounts)
@@ -74,6 +74,7 @@ Host localhost
 Port %d
 User %s
 Pass %s
+AuthMechs SCRAM-SHA-256
 SSLType IMAPS
 CertificateFile %s
 

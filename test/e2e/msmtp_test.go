@@ -8,16 +8,18 @@ import (
 	"testing"
 )
 
-// TestMsmtp submits over implicit TLS and over STARTTLS.
+// TestMsmtp submits over implicit TLS and over STARTTLS, and logs in with its
+// password and, by SCRAM, without sending it.
 func TestMsmtp(t *testing.T) {
 	t.Parallel()
 	need(t, "msmtp", "msmtp")
 	r := start(t)
 	alice, bob := r.Accounts[0], r.Accounts[1]
 	g := newGnuPG(t, r.Accounts)
-	for _, c := range []struct{ name, hostport, starttls string }{
-		{"implicit TLS", r.SMTPS, "off"},
-		{"STARTTLS", r.Submission, "on"},
+	for _, c := range []struct{ name, hostport, starttls, auth string }{
+		{"implicit TLS", r.SMTPS, "off", "plain"},
+		{"STARTTLS", r.Submission, "on", "plain"},
+		{"SCRAM", r.SMTPS, "off", "scram-sha-256"},
 	} {
 		_, port := hostPort(t, c.hostport)
 		rc := write(t, t.TempDir(), "msmtprc", fmt.Sprintf(`account default
@@ -26,18 +28,19 @@ port %d
 tls on
 tls_starttls %s
 tls_trust_file %s
-auth plain
+auth %s
 user %s
 password %s
 from %s
-`, port, c.starttls, r.CAFile, alice.Address, alice.Password, alice.Address))
+`, port, c.starttls, r.CAFile, c.auth, alice.Address, alice.Password, alice.Address))
 		run(t, g.mail(t, alice, bob, "msmtp with "+c.name), nil, "msmtp", "--file="+rc, bob.Address)
 	}
 	got := imapFetchAll(t, r, bob)
-	if len(got) != 2 {
-		t.Fatalf("got %d messages, want 2", len(got))
+	want := []string{"implicit TLS", "STARTTLS", "SCRAM"}
+	if len(got) != len(want) {
+		t.Fatalf("got %d messages, want %d", len(got), len(want))
 	}
-	for i, want := range []string{"implicit TLS", "STARTTLS"} {
+	for i, want := range want {
 		if text := g.decrypt(t, got[i]); !strings.Contains(text, want) {
 			t.Errorf("message %d: decrypted %q, want %q", i+1, text, want)
 		}
