@@ -99,12 +99,6 @@ func (c *Contacts) Accept(a addr.Address, f pgp.Fingerprint) error {
 	return c.decide(a, func(p Peer) (Peer, bool) { return p.Accept(f) })
 }
 
-// verify takes c for the key of an address: its fingerprint was compared.
-func (c *Contacts) verify(a addr.Address, cert *pgp.Cert, now time.Time) error {
-	_, err := c.Update(a, func(p Peer) (Peer, Event) { return p.Verify(a, cert, now), Nothing })
-	return err
-}
-
 // Refuse keeps the old key of an address in use.
 func (c *Contacts) Refuse(a addr.Address, f pgp.Fingerprint) error {
 	return c.decide(a, func(p Peer) (Peer, bool) { return p.Refuse(f) })

@@ -95,6 +95,12 @@ func (g Group) Has(a addr.Address) bool {
 	return i >= 0 && g.People[i].In()
 }
 
+// hasKey reports whether the group knows a member by that key.
+func (g Group) hasKey(m Member) bool {
+	i := g.find(m.Address)
+	return i >= 0 && m.Fingerprint != "" && g.People[i].Fingerprint == m.Fingerprint
+}
+
 // others returns the addresses of those in the group but one.
 func (g Group) others(own addr.Address) []addr.Address {
 	var list []addr.Address

@@ -59,6 +59,9 @@ func (r *opener) inGroup(mail pgp.Opened, v Verdict, sender Peer, from addr.Addr
 	}
 	at := r.effective(shown.Time)
 	m, ok := readGroupMail(mail.Header, from, mail.Signer, at, r.now())
+	if !ok && v.State == NewKey {
+		return nil, nil
+	}
 	if !ok {
 		references, _ := findField(mail.Header, "References")
 		if g, ok := r.groups.thread(append(messageIDs(references), messageIDs(shown.InReplyTo)...), from); ok {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/pgp"
 )
 
 // friends are three homes of which Alice knows both others, and they do not know each
@@ -227,5 +228,42 @@ func TestGroupThread(t *testing.T) {
 	}
 	if _, ok := g.thread(messageIDs("<2@x>"), person("bob")); ok {
 		t.Error("another mail is in the group")
+	}
+}
+
+// TestGroupStranger: whom the user has not accepted is a member with the key that the
+// group knows of them only, and makes no group.
+func TestGroupStranger(t *testing.T) {
+	t.Parallel()
+	v, _ := newVault(t)
+	me, key := generate(t, "me@x.test")
+	g, err := openGroups(v, me)
+	must(t, err)
+	x, err := g.create("Family", key.Fingerprint(), 1)
+	must(t, err)
+	_, _, err = g.change(x.ID, func(x *Group) error { x.add(person("bob"), "B", 1); return nil })
+	must(t, err)
+	mail := func(id string, print pgp.Fingerprint) groupMail {
+		return groupMail{id: id, name: "Gang", nameAt: 9, from: Member{Address: person("bob"), Fingerprint: print}, to: []Member{{Address: me}}}
+	}
+	tests := []struct {
+		name  string
+		mail  groupMail
+		known bool
+		want  string // the name of the group that the mail is in
+	}{
+		{"another key", mail(x.ID, "E"), false, ""},
+		{"a new group", mail(newToken(), "B"), false, ""},
+		{"the member's key", mail(x.ID, "B"), false, "Gang"},
+		{"somebody accepted, with a new key", mail(x.ID, "E"), true, "Gang"},
+		{"somebody accepted, with a new group", mail(newToken(), "E"), true, "Gang"},
+		{"a new group without the user", groupMail{id: newToken(), name: "Gang", from: Member{Address: person("bob")}}, true, ""},
+	}
+	for _, tt := range tests {
+		got, ok, err := g.see(tt.mail, "<1@x>", tt.known)
+		must(t, err)
+		if ok != (tt.want != "") || got.Name != tt.want {
+			t.Errorf("%s: got %q, %v, want %q", tt.name, got.Name, ok, tt.want)
+		}
 	}
 }

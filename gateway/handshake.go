@@ -119,7 +119,7 @@ func (j *joiner) introduced(a arrival) (bool, error) {
 	if err != nil || cert == nil {
 		return false, err
 	}
-	if err := j.contacts.verify(a.from, cert, j.now()); err != nil {
+	if err := j.contacts.Verify(a.from, cert, j.now()); err != nil {
 		return false, err
 	}
 	if i.Group == "" {
