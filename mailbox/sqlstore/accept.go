@@ -161,6 +161,26 @@ func discardAll(bodies []*body) {
 
 // accept stores one delivery, or finds that it is there already.
 func (t *tx) accept(d *mailbox.Delivery, b *body, r *mailbox.Receipt) error {
+	if t.ids[deliveryKey(d)] { // a repetition in the same batch
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	err := t.before(func() error { return t.admit(d, r) })
+	if err != nil || r.Duplicate {
+		return err
+	}
+	if err := t.addMessage(d.Account, messageOf(d, r)); err != nil {
+		return err
+	}
+	if err := t.addBody(b); err != nil {
+		return err
+	}
+	return t.remember(d, r)
+}
+
+// admit finds the place of a delivery, or that it is there already.
+func (t *tx) admit(d *mailbox.Delivery, r *mailbox.Receipt) error {
 	if d.DeliveryID != nil {
 		if found, err := t.delivered(d, r); err != nil || found {
 			return err
@@ -183,13 +203,7 @@ func (t *tx) accept(d *mailbox.Delivery, b *body, r *mailbox.Receipt) error {
 		return err
 	}
 	*r = mailbox.Receipt{UIDValidity: at.validity, UID: at.first, ModSeq: at.modseq}
-	if err := t.addMessage(d.Account, messageOf(d, r)); err != nil {
-		return err
-	}
-	if err := t.addBody(b); err != nil {
-		return err
-	}
-	return t.remember(d, r)
+	return nil
 }
 
 func messageOf(d *mailbox.Delivery, r *mailbox.Receipt) *mailbox.Message {
@@ -227,9 +241,8 @@ func (t *tx) remember(d *mailbox.Delivery, r *mailbox.Receipt) error {
 	if d.DeliveryID == nil {
 		return nil
 	}
-	_, err := t.exec(queryRemember, int64(d.Account), d.DeliveryID, int64(d.Day),
+	return t.rememberLater(d, queryRemember, int64(d.Account), d.DeliveryID, int64(d.Day),
 		int64(r.UIDValidity), int64(r.UID), int64(r.ModSeq))
-	return err
 }
 
 const (
@@ -240,11 +253,10 @@ const (
 )
 
 func (t *tx) addMessage(id mailbox.AccountID, m *mailbox.Message) error {
-	_, err := t.exec(queryAddMessage, int64(id), int64(m.Mailbox), int64(m.UID), int64(m.ModSeq), int64(m.Flags),
+	err := t.later(queryAddMessage, int64(id), int64(m.Mailbox), int64(m.UID), int64(m.ModSeq), int64(m.Flags),
 		int64(m.Stage), m.Size, int64(m.Generation), int64(m.Day), int64(m.Saved), m.Blob[:])
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(queryAddSealed, int64(id), int64(m.Mailbox), int64(m.UID), notNull(m.Key), notNull(m.Envelope))
-	return err
+	return t.later(queryAddSealed, int64(id), int64(m.Mailbox), int64(m.UID), notNull(m.Key), notNull(m.Envelope))
 }

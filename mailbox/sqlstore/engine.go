@@ -70,6 +70,10 @@ type dialect struct {
 	// mend are statements that begin a repair, and tidy those that end it.
 	mend, tidy []string
 
+	// send, if not nil, runs statements in one round trip. After an error none of
+	// them counts, nor does the transaction.
+	send func(querier, []statement) error
+
 	// hangUp, if not nil, ends a connection before it is closed.
 	hangUp func(*sql.Conn)
 

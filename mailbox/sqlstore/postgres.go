@@ -36,6 +36,7 @@ var postgresDialect = dialect{
 	integrity:  func(querier) error { return nil },
 	tidy:       postgresTidy,
 	invariants: postgresInvariants,
+	send:       sendAll,
 	hangUp:     hangUp,
 }
 

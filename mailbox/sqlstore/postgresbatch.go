@@ -126,7 +126,18 @@ func (b *nodeBatch) runAll(t *tx) error {
 			return err
 		}
 	}
-	return nil
+	return b.flush(t)
+}
+
+// flush sends what still waits. Which request an error belongs to shows only with
+// care.
+func (b *nodeBatch) flush(t *tx) error {
+	err := t.flush()
+	if err == nil || lostConnection(err) || conflict(err) || t.limit.Err() != nil {
+		return err
+	}
+	b.care = true
+	return errWithCare
 }
 
 const (

@@ -17,8 +17,7 @@ func (t *tx) addBody(b *body) error {
 		}
 		return t.w.s.large.take(t, b)
 	}
-	_, err := t.exec(queryAddBody, int64(b.account), b.blob[:], notNull(b.data))
-	return err
+	return t.later(queryAddBody, int64(b.account), b.blob[:], notNull(b.data))
 }
 
 const (

@@ -17,6 +17,11 @@ type tx struct {
 	limit context.Context // ends when the transaction took too long
 	job   *job
 	wrote bool // the job has changed something
+
+	// Statements that wait for the next one that needs them (later.go).
+	pending []statement
+	ids     map[string]bool // deliveries that are remembered by one of them
+	ahead   bool            // what runs does not need them
 }
 
 // newTx makes a transaction that lasts until limit. The statements themselves
@@ -30,6 +35,9 @@ func newTx(limit context.Context, w *writer) *tx {
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	if t.limit.Err() != nil {
 		return 0, errTooLong
+	}
+	if err := t.catchUp(); err != nil {
+		return 0, err
 	}
 	n, err := t.querier.exec(query, args...)
 	t.wrote = t.wrote || n > 0
@@ -63,6 +71,7 @@ func (t *tx) keep() error {
 }
 
 func (t *tx) undo() error {
+	t.pending, t.ids = nil, nil // of this request alone: the others' were sent
 	if _, err := t.querier.exec("ROLLBACK TO request"); err != nil {
 		return err
 	}
@@ -70,7 +79,10 @@ func (t *tx) undo() error {
 }
 
 // rollback ends a transaction that failed. SQLite may have ended it already.
-func (t *tx) rollback() { t.querier.exec("ROLLBACK") }
+func (t *tx) rollback() {
+	t.pending, t.ids = nil, nil
+	t.querier.exec("ROLLBACK")
+}
 
 // commit returns ErrUnknown if it can't be told whether the transaction is
 // durable: what was written of it may be taken for whole after a crash. With a

@@ -212,6 +212,9 @@ func (t *tx) try(j *job) (err error, lost bool) {
 		return err, true
 	}
 	if err = t.run(j); err == nil {
+		err = t.flush()
+	}
+	if err == nil {
 		err = t.keep()
 		return err, err != nil
 	}
