@@ -56,12 +56,26 @@ func (s *Service) dispatch(ctx context.Context, from addr.Address, to []Recipien
 		discard(ds)
 		return err
 	}
-	if _, err := s.store.Accept(ctx, ds, out...); err != nil {
+	receipts, err := s.store.Accept(ctx, ds, out...)
+	if err != nil {
 		return fmt.Errorf("deliver: %w", err)
 	}
+	s.tellArrived(ds, receipts)
 	s.counts.kept.Add(int64(len(to)))
 	s.counts.sent.Add(int64(len(away.To)))
 	return nil
+}
+
+// tellArrived calls Options.Arrived for what was not stored before.
+func (s *Service) tellArrived(ds []Delivery, receipts []Receipt) {
+	if s.o.Arrived == nil {
+		return
+	}
+	for i, r := range receipts {
+		if !r.Duplicate {
+			s.o.Arrived(ds[i].Account)
+		}
+	}
 }
 
 // outbounds seals the message once, and makes a job for each domain.

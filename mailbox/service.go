@@ -45,6 +45,10 @@ type Options struct {
 	// now and then, and takes no accounts or mail while there is too little.
 	Space func(context.Context) (Space, error)
 
+	// Arrived, if not nil, is called for each account that got mail, once that is
+	// durable. It must return at once.
+	Arrived func(id AccountID)
+
 	// Now is the clock, and Wait waits for d or until ctx ends, with ctx's
 	// error then. nil is real time.
 	Now  func() time.Time

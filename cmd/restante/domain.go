@@ -29,7 +29,7 @@ type domain struct {
 func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, signUp func(mailbox.FirstLogin) error) (d domain, err error) {
 	_, err = d.openStore(ctx, cfg, log, getenv)
 	if err == nil {
-		err = d.openService(cfg, log, signUp)
+		err = d.openService(cfg, log, func(o *mailbox.Options) { o.SignUp = signUp })
 	}
 	if err != nil {
 		d.close()
@@ -38,17 +38,19 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, geten
 	return d, nil
 }
 
-// openService makes the service above the store.
-func (d *domain) openService(cfg *config.Config, log *slog.Logger, signUp func(mailbox.FirstLogin) error) (err error) {
-	d.service, err = mailbox.New(mailbox.Options{
+// openService makes the service above the store; change sets what the configuration
+// doesn't.
+func (d *domain) openService(cfg *config.Config, log *slog.Logger, change func(*mailbox.Options)) (err error) {
+	o := mailbox.Options{
 		Store: d.store, Key: d.key, Domain: cfg.Domain, Log: log,
 		DefaultQuota: mailbox.Quota{Bytes: int64(cfg.Quota.Bytes), Messages: int64(cfg.Quota.Messages)},
 		Terms:        termsOf(&cfg.Expiry),
 		TempDir:      cfg.DataDir,
 		Space:        d.store.Space,
 		Limits:       mailbox.Limits{Queue: cfg.Queue.Messages},
-		SignUp:       signUp,
-	})
+	}
+	change(&o)
+	d.service, err = mailbox.New(o)
 	return err
 }
 

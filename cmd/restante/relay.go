@@ -21,6 +21,7 @@ import (
 	"github.com/restante/restante/mailbox/imapd"
 	"github.com/restante/restante/mta"
 	"github.com/restante/restante/mta/queue"
+	"github.com/restante/restante/push"
 	"github.com/restante/restante/web"
 )
 
@@ -36,8 +37,9 @@ type relay struct {
 	web   *web.Server
 	ports map[string]*listen.Listener // by the names of the configuration
 	admin net.Listener
-	queue *queue.Worker // nil if users can't write to other domains
-	dkim  *signer       // likewise
+	push  *push.Notifier // nil if nobody is woken
+	queue *queue.Worker  // nil if users can't write to other domains
+	dkim  *signer        // likewise
 
 	started time.Time
 }
@@ -75,7 +77,14 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if o.noFirstLogins {
 		firstLogin = nil
 	}
-	if err := r.openService(cfg, log, firstLogin); err != nil {
+	if err := r.openPush(); err != nil {
+		return nil, err
+	}
+	err = r.openService(cfg, log, func(o *mailbox.Options) {
+		o.SignUp = firstLogin
+		r.tellPush(o)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if r.acme, err = r.openACME(o); err != nil {
@@ -140,6 +149,7 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 	}
 	r.imap = imapd.New(imapd.Options{
 		Service: r.service, OfferBinding: r.cfg.Policy.OfferChannelBinding, TLS: r.tls.Config("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
+		Push: r.push != nil,
 		// Delta Chat sends a mail to so many recipients at once.
 		Shared: map[string]string{"/shared/vendor/deltachat/maxsmtprecipients": strconv.Itoa(l.Recipients)},
 	})
@@ -273,6 +283,9 @@ func (r *relay) run(ctx context.Context) error {
 		group.Go(func() error { return r.acme.Run(ctx) })
 	}
 	group.Go(func() error { return r.service.KeepTerms(ctx) })
+	if r.push != nil {
+		group.Go(func() error { return r.push.Run(ctx, r.service) })
+	}
 	group.Go(func() error { r.reloadOnSignal(ctx); return nil })
 	return group.Wait()
 }

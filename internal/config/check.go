@@ -30,6 +30,7 @@ func (c *Config) faults() []Fault {
 	c.checkLimits(k)
 	c.checkExpiry(k)
 	c.checkQueue(k)
+	c.checkPush(k)
 	k.word("policy.encryption", c.Policy.Encryption, "required", "inbound-optional")
 	c.checkInboundAuth(k)
 	c.checkOperator(k)

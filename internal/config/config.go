@@ -101,6 +101,9 @@ type Config struct {
 	// Mail to other relays.
 	Queue Queue `toml:"queue"`
 
+	// Push messages, which wake phones when mail comes.
+	Push Push `toml:"push"`
+
 	// The log, which goes to standard error.
 	Log Log `toml:"log"`
 }

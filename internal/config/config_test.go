@@ -94,6 +94,7 @@ func TestFaults(t *testing.T) {
 		{"mails", domain + "[limits]\nmails_per_domain = 0", "limits.mails_per_domain", "write 1 to"},
 		{"inbound_auth", domain + "[policy]\ninbound_auth = 'spf'", "policy.inbound_auth", `write "dkim", "dmarc" or "off"`},
 		{"inbound_auth off", domain + "[policy]\ninbound_auth = 'off'", "policy.inbound_auth", "anybody"},
+		{"push without TLS", domain + "[push]\nproxy = 'http://push.example.net/notify'", "push.proxy", "https://"},
 		{"policy", domain + "[policy]\nappend = 'all'", "policy.append", `write "encrypted" or "any"`},
 		{"no encryption", domain + "[policy]\nencryption = 'optional'", "policy.encryption", `write "required" or "inbound-optional"`},
 		{"log level", domain + "[log]\nlevel = 'loud'", "log.level", `"debug", "info", "warn" or "error"`},

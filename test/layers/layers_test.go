@@ -23,7 +23,7 @@ const module = "github.com/restante/restante/"
 // rules says which packages of this module each package may import. A package
 // that isn't here has no place in the architecture yet.
 var rules = map[string][]string{
-	"cmd/restante": {"mta", "mta/queue", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "gateway/vault", "gateway/provider", "web", "web/token",
+	"cmd/restante": {"mta", "mta/queue", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "gateway/vault", "gateway/provider", "push", "web", "web/token",
 		"internal/addr", "internal/config", "internal/listen", "internal/mime", "internal/redact"},
 	"gateway":             {"gateway/index", "gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
 	"gateway/index":       {"gateway/vault", "mailbox", "mailbox/imapd", "mailbox/seal"},
@@ -33,6 +33,7 @@ var rules = map[string][]string{
 	"mta/queue":           {"mailbox", "internal/addr", "internal/mime", "internal/redact"},
 	"web":                 {"mailbox", "pgp", "web/token", "internal/addr"},
 	"web/token":           {},
+	"push":                {"mailbox"},
 	"mailbox":             {"mailbox/seal", "internal/addr", "internal/mime", "internal/scram"},
 	"mailbox/seal":        {},
 	"mailbox/sqlstore":    {"mailbox", "mailbox/seal"},
