@@ -83,6 +83,7 @@ type Gateway struct {
 	directory *directory
 	sender    *sender
 	watcher   *watcher
+	keeper    *keeper
 	searcher  *searcher
 	own       atomic.Pointer[Identity]
 }
@@ -116,6 +117,7 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 	}
 	g.sender = g.newSender()
 	g.watcher = g.newWatcher()
+	g.keeper = g.newKeeper()
 	return g, nil
 }
 
@@ -277,6 +279,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.sender.run(ctx) })
 	group.Go(func() error { return g.watcher.run(ctx) })
+	group.Go(func() error { return g.keeper.run(ctx) })
 	group.Go(func() error { return g.searcher.run(ctx) })
 	return group.Wait()
 }
@@ -287,6 +290,9 @@ type Status struct {
 	Trouble error      // what stands in the way since, for the user
 	Outbox  []Outgoing // mail that the provider does not have yet, the oldest first
 	Held    []addr.Address
+
+	Backup      BackupState
+	BackupFault error // why the last one was not written
 }
 
 // Status returns how the gateway is doing. Held are those whose key has changed and
@@ -295,6 +301,9 @@ func (g *Gateway) Status() (Status, error) {
 	var s Status
 	s.Synced, s.Trouble = g.watcher.state()
 	var err error
+	if s.Backup, s.BackupFault, err = g.keeper.state(); err != nil {
+		return Status{}, err
+	}
 	if s.Outbox, err = g.box.list(); err != nil {
 		return Status{}, err
 	}

@@ -64,6 +64,11 @@ func AddKey(v *vault.Vault, a addr.Address, k *pgp.Key, now time.Time) error {
 	if err := putKey(v, name, ownKey{Address: a.String(), Secret: secret, Added: now, Current: true}); err != nil {
 		return err
 	}
+	return stepBack(v, a, name)
+}
+
+// stepBack makes all keys of an address old ones, but for the one of that name.
+func stepBack(v *vault.Vault, a addr.Address, name string) error {
 	return eachKey(v, a, func(other string, o ownKey) error {
 		if other == name || !o.Current {
 			return nil

@@ -51,7 +51,7 @@ func (s *syncer) folders(ctx context.Context) (map[string]mailbox.Folder, error)
 	}
 	here := map[string]mailbox.Folder{}
 	for _, f := range list {
-		if f.ID != 0 {
+		if f.ID != 0 && f.Name != deviceBox {
 			here[f.Name] = f
 		}
 	}

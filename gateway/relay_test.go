@@ -61,16 +61,20 @@ func openTestStore(t *testing.T, path string, key func(seal.StoreID) *seal.Relay
 	return s
 }
 
-func newRelay(t *testing.T) *testRelay {
+func newRelay(t *testing.T, change ...func(*mailbox.Options)) *testRelay {
 	t.Helper()
 	dir := t.TempDir()
 	key := func(id seal.StoreID) *seal.RelayKey { return seal.NewRelayKey([seal.RelaySecretSize]byte{1}, id) }
 	store := openTestStore(t, filepath.Join(dir, "mail.db"), key)
 	t.Cleanup(func() { closeOrFail(t, store) })
-	service, err := mailbox.New(mailbox.Options{
+	o := mailbox.Options{
 		Store: store, Key: key(store.ID()), Domain: "relay.test", TempDir: dir,
 		Passwords: seal.Params{Time: 1, MemoryKiB: 1 << 10, Threads: 1},
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	service, err := mailbox.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,8 @@ var uses = map[imap.MailboxAttr]mailbox.SpecialUse{
 	imap.MailboxAttrJunk: mailbox.UseJunk, imap.MailboxAttrSent: mailbox.UseSent, imap.MailboxAttrTrash: mailbox.UseTrash,
 }
 
-// mailboxes lists the mailboxes that hold messages of their own.
+// mailboxes lists the mailboxes that hold messages of their own. That of the devices is
+// not among them.
 func (r *remote) mailboxes() ([]place, error) {
 	list, err := r.client.List("", "*", nil).Collect()
 	if err != nil {
@@ -95,7 +96,7 @@ func (r *remote) mailboxes() ([]place, error) {
 		if m.Delim != 0 {
 			r.delim = string(m.Delim)
 		}
-		if p, ok := r.place(m); ok {
+		if p, ok := r.place(m); ok && p.name != deviceBox {
 			places = append(places, p)
 		}
 	}

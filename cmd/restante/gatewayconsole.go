@@ -37,6 +37,8 @@ var gatewayOperations = map[string]operation{
 	"join":       opJoin,
 	"group":      opGroup,
 	"key":        opKey,
+	"backup":     opBackup,
+	"sheet":      opSheet,
 	"key-export": opKeyExport,
 	"key-import": opKeyImport,
 }

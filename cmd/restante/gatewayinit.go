@@ -25,6 +25,7 @@ type gatewaySetup struct {
 	user, name    string
 	caFile        string
 	keyFile       string
+	newKey        bool
 	listen        gateway.Listen
 	noWKD         bool
 }
@@ -53,6 +54,7 @@ func gatewayInit(e env, h *gatewayHome) *cobra.Command {
 	f.StringVar(&s.name, "name", "", "your `NAME`, for mail that you send")
 	f.StringVar(&s.caFile, "ca", "", "trust the certificate authority in `FILE`, for a provider that has its own")
 	f.StringVar(&s.keyFile, "key", "", "import the OpenPGP secret key in `FILE` instead of making one")
+	f.BoolVar(&s.newKey, "new-key", false, "make a key although another gateway has left its backup in the account")
 	f.StringVar(&s.listen.IMAP, "listen-imap", "", "where your mail client reads mail (default "+gateway.DefaultListen().IMAP+")")
 	f.StringVar(&s.listen.SMTP, "listen-smtp", "", "where your mail client sends mail (default "+gateway.DefaultListen().SMTP+")")
 	f.BoolVar(&s.noWKD, "no-wkd", false, "don't ask people's domains for their keys when you write to them for the first time")
@@ -80,11 +82,19 @@ func initGateway(ctx context.Context, e env, h *gatewayHome, s gatewaySetup) err
 	if err := setUp(ctx, e, v, s); err != nil {
 		return errors.Join(err, v.Close())
 	}
+	return h.finish(ctx, dir, v)
+}
+
+// finish opens the gateway that was set up, writes its backup and says what to do next.
+func (h *gatewayHome) finish(ctx context.Context, dir string, v *vault.Vault) error {
 	o, err := h.openOn(ctx, dir, v)
 	if err != nil {
 		return err
 	}
-	return errors.Join(welcome(e, o), o.close())
+	if err := o.Backup(ctx); err != nil {
+		fmt.Fprintf(h.env.stderr, "restante: the backup is not written yet, the gateway will try again when it runs: %v\n", err)
+	}
+	return errors.Join(welcome(h.env, o), o.close())
 }
 
 func setUp(ctx context.Context, e env, v *vault.Vault, s gatewaySetup) error {
@@ -100,7 +110,7 @@ func setUp(ctx context.Context, e env, v *vault.Vault, s gatewaySetup) error {
 	if err != nil {
 		return err
 	}
-	return setUpKey(e, v, account, s)
+	return setUpKey(ctx, e, v, account, s)
 }
 
 // setUpListen keeps where the gateway listens, if a flag says so.
@@ -126,7 +136,7 @@ func setUpListen(v *vault.Vault, flags gateway.Listen) error {
 }
 
 // setUpKey imports or makes the key of the account, unless there is one.
-func setUpKey(e env, v *vault.Vault, account gateway.Account, s gatewaySetup) error {
+func setUpKey(ctx context.Context, e env, v *vault.Vault, account gateway.Account, s gatewaySetup) error {
 	a, err := addr.Parse(account.Address)
 	if err != nil {
 		return err
@@ -138,6 +148,9 @@ func setUpKey(e env, v *vault.Vault, account gateway.Account, s gatewaySetup) er
 	if !errors.Is(err, gateway.ErrNoIdentity) {
 		return err
 	}
+	if err := refuseSecondKey(ctx, account, s); err != nil {
+		return err
+	}
 	var key *pgp.Key
 	if s.keyFile != "" {
 		if key, err = readSecretKey(e, s.keyFile); err != nil {
@@ -147,6 +160,27 @@ func setUpKey(e env, v *vault.Vault, account gateway.Account, s gatewaySetup) er
 		return err
 	}
 	return gateway.AddKey(v, a, key, time.Now())
+}
+
+// refuseSecondKey looks whether another gateway has a key for the account already. Two
+// keys of one person would hold up the mail of all who write to them.
+func refuseSecondKey(ctx context.Context, account gateway.Account, s gatewaySetup) error {
+	if s.newKey {
+		return nil
+	}
+	u, err := account.Upstream()
+	if err != nil {
+		return err
+	}
+	has, err := u.HasBackup(ctx)
+	if err != nil {
+		return fmt.Errorf("look for a backup: %w", err)
+	}
+	if has {
+		return errors.New("another gateway keeps its backup in this account: `restante gateway restore` brings its keys here, or\n" +
+			"`restante gateway pair` if it still runs. If both are lost, --new-key begins anew; old mail stays closed then")
+	}
+	return nil
 }
 
 // readSecretKey reads a secret key from a file, and asks for its passphrase if it is
@@ -218,6 +252,12 @@ func welcome(e env, o *openedGateway) error {
 		{"  SMTP server", smtpHost}, {"  SMTP port", smtpPort}, {"  SMTP security", "none"},
 		{"  User name", o.Local().User}, {"  Password", o.Local().Password}, {"  Login", "normal password"},
 	})
+	s, err := sheetOf(o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	s.print(w)
 	fmt.Fprintln(e.stderr, "\nrestante: `restante gateway run` starts the gateway, `restante gateway service` starts it at each login.")
 	return nil
 }

@@ -26,6 +26,10 @@ type gatewayView struct {
 	Held     []string
 	Outbox   []outboxView
 	Listen   gateway.Listen
+
+	Backup      time.Time
+	Sparse      bool
+	BackupFault string
 }
 
 // outboxView is one mail that has not left.
@@ -69,6 +73,10 @@ func opGatewayStatus(_ context.Context, g *openedGateway, _ json.RawMessage) (an
 	for _, o := range s.Outbox {
 		v.Outbox = append(v.Outbox, viewOfOutgoing(o))
 	}
+	v.Backup, v.Sparse = s.Backup.At, s.Backup.Sparse
+	if s.BackupFault != nil {
+		v.BackupFault = s.BackupFault.Error()
+	}
 	own := g.Identity()
 	v.Key, v.OldKeys = string(own.Current.Fingerprint()), len(own.Old)
 	err = g.Contacts().Each(func(_ addr.Address, p gateway.Peer) error {
@@ -108,6 +116,7 @@ func printGateway(w io.Writer, v gatewayView, now time.Time) {
 		{"Mail", syncText(v, now)},
 		{"Contacts", contactsText(v.Contacts)},
 		{"Outbox", outboxText(v.Outbox)},
+		{"Backup", backupText(v, now)},
 	}
 	if v.OldKeys > 0 {
 		rows[1][1] += fmt.Sprintf(", and %d older for old mail", v.OldKeys)
@@ -173,11 +182,24 @@ func outboxText(list []outboxView) string {
 	return fmt.Sprintf("%d mails wait to be sent", len(list))
 }
 
+func backupText(v gatewayView, now time.Time) string {
+	if v.Backup.IsZero() {
+		return "not written yet"
+	}
+	return "in the account, written " + agoText(now.Sub(v.Backup))
+}
+
 // problemsOf lists what keeps mail from coming or going, with what to do.
 func problemsOf(v gatewayView) []string {
 	var list []string
 	if v.Trouble != "" {
 		list = append(list, "The provider can't be reached, or refuses: "+v.Trouble+". It is tried again by itself.")
+	}
+	if v.BackupFault != "" {
+		list = append(list, "The backup is not up to date: "+v.BackupFault+".")
+	}
+	if v.Sparse {
+		list = append(list, "The backup is too small for all contacts: those that never wrote to you are left out.")
 	}
 	for _, a := range v.Held {
 		list = append(list, "The key of "+a+" has changed, and mail to it is held. Compare fingerprints with `restante gateway contacts "+a+

@@ -11,6 +11,14 @@ import (
 // Put keeps content under a kind and a name, in place of what was there. It is
 // durable when Put returns nil; after an error the old record is still whole.
 func (v *Vault) Put(kind, name string, content []byte) error {
+	err := v.put(kind, name, content)
+	if err == nil {
+		v.notify(kind)
+	}
+	return err
+}
+
+func (v *Vault) put(kind, name string, content []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.keys == nil {
@@ -39,6 +47,14 @@ func (v *Vault) Get(kind, name string) ([]byte, error) {
 
 // Delete removes a record, durably. It is no error if there is none.
 func (v *Vault) Delete(kind, name string) error {
+	err := v.delete(kind, name)
+	if err == nil {
+		v.notify(kind)
+	}
+	return err
+}
+
+func (v *Vault) delete(kind, name string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.keys == nil {

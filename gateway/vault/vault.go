@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/restante/restante/mailbox/seal"
 )
@@ -83,6 +84,8 @@ type Vault struct {
 
 	mu   sync.RWMutex // held for reading by reads, for writing by changes
 	keys *seal.Keys   // nil when closed
+
+	changed atomic.Pointer[func(kind string)]
 }
 
 // The vault is the only account of its store, of the first generation.
