@@ -99,7 +99,7 @@ func (z *zone) addTransport(cfg *config.Config, host string) {
 // stsPolicy is the relay's MTA-STS policy, or nil. With a certificate of the relay's
 // own authority nobody could read it, or deliver under it.
 func stsPolicy(cfg *config.Config) *web.STSPolicy {
-	if cfg.Policy.MTASTS == "none" || cfg.TLS.CertFile == "" || cfg.Listen.HTTPS.Address == "" {
+	if cfg.Policy.MTASTS == "none" || cfg.TLS.CertFile == "" && cfg.TLS.ACME.Directory == "" || cfg.Listen.HTTPS.Address == "" {
 		return nil
 	}
 	return &web.STSPolicy{Mode: cfg.Policy.MTASTS, MX: []string{cfg.Hostname}}

@@ -68,7 +68,7 @@ func (n *nameServer) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 			continue
 		}
 		known = true
-		if rr.Header().Rrtype == q.Question[0].Qtype {
+		if t := rr.Header().Rrtype; t == q.Question[0].Qtype || t == dns.TypeCNAME {
 			m.Answer = append(m.Answer, rr)
 		}
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,6 +56,12 @@ func writeRelaySecret(file string, s relaySecret) error {
 // relayKeyText is what the file holds.
 func relayKeyText(s relaySecret) []byte {
 	return fmt.Appendf(nil, "%s%s\n", relayKeyPrefix, relayKeyEncoding.EncodeToString(s[:]))
+}
+
+// mark is a word that fits this key alone, and does not tell it.
+func (s relaySecret) mark() string {
+	sum := sha256.Sum256(append([]byte("restante relay key mark\x00"), s[:]...))
+	return hex.EncodeToString(sum[:8]) + "\n"
 }
 
 // writeNewFile makes a file that only we can read, durably, and never overwrites

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -59,15 +58,6 @@ func runsSince(r *relay) string {
 		return "which does not run"
 	}
 	return "running since " + r.started.UTC().Format("2 January 2006, 15:04 UTC")
-}
-
-// programVersion is what `go build` put into the program.
-func programVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "restante"
-	}
-	return "restante " + info.Main.Version + ", " + info.GoVersion
 }
 
 func (r *relay) statusRows(now time.Time) [][2]string {

@@ -24,7 +24,7 @@ const module = "github.com/restante/restante/"
 // that isn't here has no place in the architecture yet.
 var rules = map[string][]string{
 	"cmd/restante": {"mta", "mta/queue", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "gateway/vault", "gateway/provider", "push", "web", "web/token",
-		"internal/addr", "internal/config", "internal/listen", "internal/mime", "internal/redact"},
+		"internal/addr", "internal/config", "internal/doctor", "internal/listen", "internal/mime", "internal/redact"},
 	"gateway":             {"gateway/index", "gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
 	"gateway/index":       {"gateway/vault", "mailbox", "mailbox/imapd", "mailbox/seal"},
 	"gateway/vault":       {"mailbox/seal"},
@@ -43,6 +43,7 @@ var rules = map[string][]string{
 	"pgp":                 {"internal/addr", "internal/mime"},
 	"internal/addr":       {},
 	"internal/config":     {},
+	"internal/doctor":     {},
 	"internal/listen":     {},
 	"internal/mime":       {},
 	"internal/redact":     {},
