@@ -5,7 +5,7 @@ BIN     := bin/restante
 FUZZ    ?= 10s
 PKGS    := ./...
 
-.PHONY: demo test check build race fuzz faults e2e thunderbird bench cross preflight help
+.PHONY: demo test check build race fuzz faults e2e thunderbird bench cross release package preflight help
 
 help:
 	@echo "make demo    build, run a relay on loopback, send one encrypted message through it"
@@ -17,6 +17,8 @@ help:
 	@echo "make e2e     real mail clients against the binary (says what it needs)"
 	@echo "make thunderbird   Thunderbird on a virtual screen (apt: thunderbird, xvfb)"
 	@echo "make bench   the benchmarks of docs/performance.md"
+	@echo "make release   programs and Debian packages for all systems, with their sums, in dist/"
+	@echo "make package   try the Debian package in a fresh Debian (as root; apt: debootstrap)"
 	@echo "make cross   compile for other systems, without cgo"
 
 demo: build
@@ -62,6 +64,12 @@ cross: preflight
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/restante
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/restante
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/restante
+
+package: preflight
+	@./packaging/try.sh
+
+release: preflight
+	@./packaging/release.sh
 
 preflight:
 	@sh ./test/preflight.sh "$(GO)"
