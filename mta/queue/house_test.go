@@ -24,6 +24,7 @@ import (
 type house struct {
 	*mailbox.Service
 	*world
+	store   *sqlstore.Store
 	sink    *sink
 	session *mailbox.Session
 	log     *lockedBuffer
@@ -32,7 +33,7 @@ type house struct {
 	clock time.Time
 }
 
-func newHouse(t *testing.T, change ...func(*smtp.Server)) *house {
+func newHouse(t testing.TB, change ...func(*smtp.Server)) *house {
 	t.Helper()
 	h := &house{clock: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), log: &lockedBuffer{}}
 	dir, secret := t.TempDir(), [seal.RelaySecretSize]byte{1}
@@ -43,6 +44,7 @@ func newHouse(t *testing.T, change ...func(*smtp.Server)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.store = store
 	h.Service, err = mailbox.New(mailbox.Options{
 		Store: store, Key: seal.NewRelayKey(secret, store.ID()), Domain: "here.example", TempDir: dir, Now: h.now,
 		Passwords: seal.Params{Time: 1, MemoryKiB: 1 << 10, Threads: 1},
@@ -66,7 +68,7 @@ func newHouse(t *testing.T, change ...func(*smtp.Server)) *house {
 	return h
 }
 
-func (h *house) openAccount(t *testing.T) {
+func (h *house) openAccount(t testing.TB) {
 	t.Helper()
 	c, err := h.CreateAccount(t.Context(), addr.MustParse("anna@here.example"), mailbox.NewAccountOptions{})
 	if err != nil {
@@ -80,7 +82,7 @@ func (h *house) openAccount(t *testing.T) {
 }
 
 // checkLog looks for what no log may hold.
-func (h *house) checkLog(t *testing.T) {
+func (h *house) checkLog(t testing.TB) {
 	t.Helper()
 	for _, mark := range []string{"there.example", "anna", "192.0.2.", "127.0.0.1", "bert"} {
 		if strings.Contains(h.log.String(), mark) {
@@ -102,12 +104,12 @@ func (h *house) advance(d time.Duration) {
 }
 
 // send puts a message of anna's into the queue.
-func (h *house) send(t *testing.T, text string, to ...string) {
+func (h *house) send(t testing.TB, text string, to ...string) {
 	t.Helper()
 	h.sendFrom(t, addr.MustParse("anna@here.example"), text, to...)
 }
 
-func (h *house) sendFrom(t *testing.T, from addr.Address, text string, to ...string) {
+func (h *house) sendFrom(t testing.TB, from addr.Address, text string, to ...string) {
 	t.Helper()
 	m, err := h.Receive(t.Context(), strings.NewReader(text), mailbox.ReceiveOptions{})
 	if err != nil {
@@ -129,7 +131,7 @@ func letter(subject string) string {
 }
 
 // start begins to work on the queue, until stop is called or the test ends.
-func (h *house) start(t *testing.T, change ...func(*Options)) (w *Worker, stop func()) {
+func (h *house) start(t testing.TB, change ...func(*Options)) (w *Worker, stop func()) {
 	t.Helper()
 	o := Options{
 		Outbox: h.Outbox(), Hostname: "mail.here.example", Domain: "here.example", Resolver: h.resolver, Roots: h.router.tls,
@@ -163,7 +165,7 @@ func (h *house) start(t *testing.T, change ...func(*Options)) (w *Worker, stop f
 }
 
 // until waits for something that happens meanwhile.
-func until(t *testing.T, what string, happened func() bool) {
+func until(t testing.TB, what string, happened func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -177,7 +179,7 @@ func until(t *testing.T, what string, happened func() bool) {
 }
 
 // queued lists the letters in the queue.
-func (h *house) queued(t *testing.T) []*mailbox.Letter {
+func (h *house) queued(t testing.TB) []*mailbox.Letter {
 	t.Helper()
 	var all []*mailbox.Letter
 	err := h.Outbox().Each(t.Context(), func(l *mailbox.Letter) error {

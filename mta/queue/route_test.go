@@ -26,7 +26,7 @@ type world struct {
 	network *network
 }
 
-func newWorld(t *testing.T, signed bool, records ...string) *world {
+func newWorld(t testing.TB, signed bool, records ...string) *world {
 	t.Helper()
 	w := &world{zone: newZone(t, records...), network: &network{servers: map[string]string{}, silent: map[string]bool{}}}
 	w.zone.change(func() { w.zone.signed = signed })
