@@ -30,6 +30,7 @@ import (
 //   - A mail moved on one side is moved on the other. If both moved it, it is where the
 //     server has it, and where it was put here it counts as vanished.
 //   - A mail that is new here is encrypted to the user before it goes there.
+//   - Of what the user has sent, Sent has one copy for each Message-ID.
 //   - Another UIDVALIDITY means that all mail is compared by digest: what is found
 //     goes on as before, what is not counts as vanished.
 //   - A mailbox made or renamed on one side is made or renamed on the other; if both
@@ -57,6 +58,7 @@ type pair struct {
 	look    *look
 	*near
 	origins map[string]mailbox.UID // of strangers, by digest; nil: not read yet
+	sent    map[string]mailbox.UID // by Message-ID, of the mailbox for sent mail; nil: not read yet
 }
 
 // cycle is one cycle on one connection. It reports whether another one should follow

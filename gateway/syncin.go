@@ -103,6 +103,9 @@ func (c *cycle) take(ctx context.Context, p *pair, n *newcomer) (isNew bool, err
 	if n.opened, err = c.opener.open(n.raw, n.digest); err != nil {
 		return false, err
 	}
+	if twin, err := c.sentTwin(ctx, p, n); twin || err != nil {
+		return false, err
+	}
 	filed, err := c.file(ctx, p, n.uid, n.opened.fate)
 	if filed {
 		p.look.take(n.uid)

@@ -144,7 +144,11 @@ func (c *cycle) uploads(ctx context.Context) error {
 			continue
 		}
 		for _, uid := range p.strangers() {
-			if err := c.enter(ctx, p, uid); err != nil {
+			dropped, err := c.dropSentTwin(ctx, p, uid)
+			if err == nil && !dropped {
+				err = c.enter(ctx, p, uid)
+			}
+			if err != nil {
 				return err
 			}
 		}
