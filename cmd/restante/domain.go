@@ -93,7 +93,8 @@ const diskReserve = 64 << 20
 // storeOptions says where the store of the configuration is.
 func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error) {
 	kind, target, err := cfg.StoreTarget()
-	o := sqlstore.Options{PasswordFile: cfg.StorePasswordFile, RequireSync: cfg.RequireSync, Program: "restante " + version(), Log: log}
+	o := sqlstore.Options{PasswordFile: cfg.StorePasswordFile, RequireSync: cfg.RequireSync,
+		HintBus: cfg.HintBus, HintBusCredentials: cfg.HintBusCredentials, Program: "restante " + version(), Log: log}
 	if kind == config.Postgres {
 		o.URL = target
 	} else {

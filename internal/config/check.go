@@ -205,8 +205,12 @@ func (c *Config) checkStore(k *checker) {
 		if c.RequireSync {
 			k.fault("require_sync", "an SQLite store has no standby; leave this out")
 		}
+		if c.HintBus != "" {
+			k.fault("hint_bus", "an SQLite store has no other nodes; leave this out")
+		}
 		return
 	}
+	c.checkHintBus(k)
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" && !u.Query().Has("host") { // a socket is named there
 		k.fault("store", "%v", errStore)

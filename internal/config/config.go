@@ -49,6 +49,14 @@ type Config struct {
 	// the last mail may be lost, and every client fetches its mailboxes anew.
 	RequireSync bool `toml:"require_sync"`
 
+	// A NATS server by which the nodes of a PostgreSQL store tell each other of
+	// changes, "tls://host:4222", and a file with the credentials for it. Empty means
+	// that the database does that, which is enough for some thousand messages a
+	// second. Nothing is kept there, and nothing is lost with it but time: a client
+	// that waits is told within half a minute.
+	HintBus            string `toml:"hint_bus"`
+	HintBusCredentials string `toml:"hint_bus_credentials"`
+
 	// The file of the relay key, which seals the address directory and the mail
 	// queue. Empty means relay.key in data_dir, where a stolen disk has both;
 	// "credential:NAME" is a credential that systemd hands over

@@ -46,7 +46,7 @@ type postgres struct {
 	config *pgx.ConnConfig
 	dbs    [3]*sql.DB // by role
 	bodies *chunkBodies
-	nodes  *hints
+	nodes  hinter
 	guard  *session // keeps other nodes away, if nobody else may have the store
 
 	timeline timeline    // that the writer was last connected to
@@ -107,8 +107,15 @@ func (e *postgres) ready(ctx context.Context) error {
 	if err := e.inspect(ctx, e.s.writer.on); err != nil {
 		return err
 	}
-	e.nodes = listen(e)
-	return nil
+	if e.s.opts.HintBus == "" {
+		e.nodes = listen(e)
+		return nil
+	}
+	bus, err := listenNATS(e.s)
+	if err == nil {
+		e.nodes = bus
+	}
+	return err
 }
 
 func (e *postgres) close() error {

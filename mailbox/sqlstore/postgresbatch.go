@@ -233,7 +233,7 @@ func (b *nodeBatch) answerAll(err error) {
 // error only if nothing has happened.
 func (b *nodeBatch) commit(t *tx) error {
 	ids := touched(b.js)
-	if err := b.e.nodes.tell(t, ids); err != nil {
+	if err := b.e.nodes.withCommit(t, ids); err != nil {
 		t.rollback()
 		return err
 	}
@@ -248,6 +248,7 @@ func (b *nodeBatch) commit(t *tx) error {
 		b.answerAll(fmt.Errorf("%w: %w", mailbox.ErrUnknown, err))
 		return nil
 	}
+	b.e.nodes.afterCommit(ids)
 	b.w.s.watch.tell(ids)
 	answerOwn(b.js)
 	b.js = nil

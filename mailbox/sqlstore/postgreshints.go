@@ -11,7 +11,21 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
 )
+
+// hinter tells the other nodes which accounts a commit touched, and this one what
+// the others tell.
+type hinter interface {
+	// withCommit is called in the transaction.
+	withCommit(t *tx, ids []mailbox.AccountID) error
+
+	// afterCommit is called when it is durable, and must not wait.
+	afterCommit(ids []mailbox.AccountID)
+
+	// stop ends the listening.
+	stop()
+}
 
 // hints tells the other nodes which accounts a commit touched, and this one what
 // the others tell. They are only hints: what is lost is found by reading again.
@@ -19,18 +33,17 @@ type hints struct {
 	e       *postgres
 	node    string // by which a node knows what it said itself
 	channel string
-	stop    func()
+	end     func()
 }
+
+var _ hinter = (*hints)(nil)
 
 // listen follows the other nodes until stop.
 func listen(e *postgres) *hints {
-	var node [8]byte
-	rand.Read(node[:]) // never fails (crypto/rand)
-	id := e.s.id
-	h := &hints{e: e, node: hex.EncodeToString(node[:]), channel: "restante_" + hex.EncodeToString(id[:8])}
+	h := &hints{e: e, node: newNode(), channel: channelOf(e.s.id)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	h.stop = func() {
+	h.end = func() {
 		cancel()
 		<-ended
 	}
@@ -41,25 +54,45 @@ func listen(e *postgres) *hints {
 	return h
 }
 
+func (h *hints) stop() { h.end() }
+
+// newNode returns a name by which a node knows what it said itself.
+func newNode() string {
+	var node [8]byte
+	rand.Read(node[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(node[:])
+}
+
+// channelOf is where the nodes of a store speak with each other.
+func channelOf(id seal.StoreID) string { return "restante_" + hex.EncodeToString(id[:8]) }
+
 const postgresNotify = `SELECT pg_notify($1, $2)`
 
 // idsPerHint keeps a hint below the 8000 bytes that one can have.
 const idsPerHint = 500
 
-// tell sends the hint of a batch with its commit. A large batch has several.
-func (h *hints) tell(t *tx, ids []mailbox.AccountID) error {
+// withCommit sends the hint of a batch with its commit. A large batch has several.
+func (h *hints) withCommit(t *tx, ids []mailbox.AccountID) error {
 	var nothing any
 	for some := range slices.Chunk(ids, idsPerHint) {
-		words := make([]string, 0, len(some)+1)
-		words = append(words, h.node)
-		for _, id := range some {
-			words = append(words, id.String())
-		}
-		if _, err := t.one(postgresNotify, []any{&nothing}, h.channel, strings.Join(words, " ")); err != nil {
+		if _, err := t.one(postgresNotify, []any{&nothing}, h.channel, hintOf(h.node, some)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// afterCommit has nothing to do: the server sends the hint with the commit.
+func (*hints) afterCommit([]mailbox.AccountID) {}
+
+// hintOf is what a node says about accounts.
+func hintOf(node string, ids []mailbox.AccountID) string {
+	words := make([]string, 0, len(ids)+1)
+	words = append(words, node)
+	for _, id := range ids {
+		words = append(words, id.String())
+	}
+	return strings.Join(words, " ")
 }
 
 const (
@@ -115,7 +148,7 @@ func (h *hints) wait(ctx context.Context, c *pgx.Conn) error {
 	defer cancel()
 	n, err := c.WaitForNotification(quiet)
 	if err == nil {
-		h.heard(n.Payload)
+		h.e.s.watch.tellOthers(h.node, n.Payload)
 		return nil
 	}
 	if quiet.Err() == nil || ctx.Err() != nil || c.IsClosed() {
@@ -126,10 +159,10 @@ func (h *hints) wait(ctx context.Context, c *pgx.Conn) error {
 	return c.Ping(ping)
 }
 
-// heard hands on a hint of another node.
-func (h *hints) heard(payload string) {
+// tellOthers hands on a hint of another node than ours.
+func (w *watchers) tellOthers(ours, payload string) {
 	node, rest, _ := strings.Cut(payload, " ")
-	if node == h.node {
+	if node == ours {
 		return
 	}
 	var ids []mailbox.AccountID
@@ -138,5 +171,5 @@ func (h *hints) heard(payload string) {
 			ids = append(ids, id)
 		}
 	}
-	h.e.s.watch.tell(ids)
+	w.tell(ids)
 }

@@ -50,6 +50,13 @@ type Options struct {
 	// nothing, and UIDVALIDITYs stay as they are.
 	RequireSync bool
 
+	// HintBus, if not empty, is a NATS server by which the nodes of a store on
+	// PostgreSQL tell each other of commits, instead of by the database:
+	// nats://host:4222 or tls://host:4222. Which accounts change, by number, can be
+	// read there. HintBusCredentials is a file that proves who we are to it.
+	HintBus            string
+	HintBusCredentials string
+
 	// BodyDir is the folder of the bodies too large for the database, which no
 	// other store may use. The default is Path with ".bodies" added.
 	BodyDir string
