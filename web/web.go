@@ -74,6 +74,10 @@ type Options struct {
 	// and time itself.
 	Deliver func(w http.ResponseWriter, r *http.Request, conn net.Conn)
 
+	// DKIM returns the record of one of the relay's DKIM keys, for those who find it
+	// as an onion service and so can't ask DNS; nil has none.
+	DKIM func(selector string) (record string, ok bool)
+
 	// STS is the MTA-STS policy of the domain; nil publishes none.
 	STS *STSPolicy
 
@@ -198,6 +202,7 @@ func (s *Server) routes() *http.ServeMux {
 		"/AutoDiscover/AutoDiscover.xml":                   s.autodiscover,
 		"GET /.well-known/openpgpkey/{rest...}":            s.wkd,
 		"GET /.well-known/mta-sts.txt":                     s.mtaSTS,
+		"GET /.well-known/restante/dkim/{selector}":        s.dkimKey,
 		"POST " + deliverPath:                              s.deliver,
 
 		"GET /style.css":  staticFile("style.css"),

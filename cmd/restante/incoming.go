@@ -20,6 +20,9 @@ var origins = map[string]mta.Origin{"dkim": mta.OriginDKIM, "dmarc": mta.OriginD
 // takeIn says what mail from other relays must be like.
 func (r *relay) takeIn(o *mta.Options) error {
 	resolver, err := openResolver(&r.cfg.DNS)
+	if q := &r.cfg.Queue; err == nil && q.SOCKSProxy != "" {
+		resolver, err = resolver.Through(q.SOCKSProxy, q.ProxyAll)
+	}
 	if err != nil {
 		return err
 	}

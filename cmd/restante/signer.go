@@ -36,6 +36,28 @@ func (s *signer) Sign(domain string, message io.Reader) ([]byte, error) {
 	return s.keys.Load().Sign(domain, message)
 }
 
+// find returns what finds the record of a key, or nil where there are no keys.
+func (s *signer) find() func(selector string) (string, bool) {
+	if s == nil {
+		return nil
+	}
+	return s.record
+}
+
+// record returns the record of a key, the older ones among them.
+func (s *signer) record(selector string) (string, bool) {
+	records, err := s.keys.Load().Records()
+	if err != nil {
+		return "", false
+	}
+	for _, r := range records {
+		if r.Name == selector+"._domainkey" {
+			return r.Value, true
+		}
+	}
+	return "", false
+}
+
 // rotateSigner makes new keys, and returns them with the others.
 func rotateSigner(dir string, now time.Time) (*signer, error) {
 	keys, err := mta.RotateDKIMKeys(dir, now)

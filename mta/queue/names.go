@@ -14,8 +14,13 @@ import (
 // IsNotFound for a name that does not exist, else IsTemporary. A name that exists
 // without such a record has an empty answer.
 
-// LookupTXT returns the text records of a name, the strings of each joined.
+// LookupTXT returns the text records of a name, the strings of each joined. The DKIM
+// keys of an onion service it gets from the service itself.
 func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	if isOnion(strings.ToLower(strings.TrimSuffix(name, "."))) {
+		key, err := r.onionKey(ctx, name)
+		return []string{key}, asDNSError(err)
+	}
 	found, err := r.lookup(ctx, name, dns.TypeTXT)
 	var texts []string
 	for _, rr := range found.records {

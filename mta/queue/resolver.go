@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type Resolver struct {
 	trust   bool
 	network string // of the first question; "udp" unless all goes through a proxy
 	dial    dialFunc
+	onions  *http.Client // nil without a proxy
 }
 
 // dialFunc opens a connection, as net.Dialer.DialContext does.
@@ -79,8 +81,11 @@ type answer struct {
 }
 
 // lookup asks for the records of a name. No records are no error. Errors:
-// errNoName, errDNS.
+// errNoName, also for every onion service (RFC 7686, 2); errDNS.
 func (r *Resolver) lookup(ctx context.Context, name string, kind uint16) (answer, error) {
+	if isOnion(strings.ToLower(strings.TrimSuffix(name, "."))) {
+		return answer{}, errNoName
+	}
 	m := new(dns.Msg)
 	m.SetQuestion(dns.Fqdn(name), kind)
 	m.SetEdns0(dnsUDPSize, r.trust)
