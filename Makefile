@@ -5,7 +5,7 @@ BIN     := bin/restante
 FUZZ    ?= 10s
 PKGS    := ./...
 
-.PHONY: demo test check build race fuzz faults e2e thunderbird bench cross release package preflight help
+.PHONY: demo test check build race fuzz faults e2e thunderbird dovecot bench cross release package preflight help
 
 help:
 	@echo "make demo    build, run a relay on loopback, send one encrypted message through it"
@@ -56,6 +56,10 @@ e2e: build
 # on a busy machine, and why is not known yet.
 thunderbird: build
 	$(GO) test -tags e2e,thunderbird -count=1 -v -run Thunderbird ./test/e2e
+
+# Beside Debian's Dovecot on this machine, as root; N is the number of messages.
+dovecot: build
+	N=$(N) $(GO) test -tags e2e,dovecot -count=1 -timeout 1h -v -run BesideDovecot ./test/e2e
 
 bench: preflight
 	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
