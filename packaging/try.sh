@@ -22,9 +22,9 @@ TARGETS=linux/$arch ./packaging/release.sh "$work/two" >>"$work/log" 2>&1
 cmp "$work/one/SHA256SUMS" "$work/two/SHA256SUMS"
 
 say "the unit is sound, and exposes little"
-sed 's|/usr/bin/restante|/bin/true|; /^Documentation/d' packaging/restante.service >"$work/restante.service"
+sed 's|/usr/bin/restante|/bin/true|; /^Documentation/d' cmd/restante/restante.service >"$work/restante.service"
 systemd-analyze verify "$work/restante.service"
-systemd-analyze security --offline=true --threshold=20 packaging/restante.service >>"$work/log"
+systemd-analyze security --offline=true --threshold=20 cmd/restante/restante.service >>"$work/log"
 
 root=$work/debian
 say "a fresh Debian"

@@ -80,7 +80,7 @@ func rootCommand(e env) *cobra.Command {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e), statusCommand(e), topCommand(e), doctorCommand(e), versionCommand(e), manCommand())
+	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e), statusCommand(e), topCommand(e), setupCommand(e), doctorCommand(e), versionCommand(e), manCommand())
 	root.AddCommand(backupCommand(e), restoreCommand(e), migrateCommand(e), storeCommand(e))
 	root.AddCommand(gatewayCommand(e))
 	return root

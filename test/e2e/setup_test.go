@@ -1,0 +1,46 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSetup makes a relay as a newcomer does: one command, questions answered at a
+// terminal, one of them with what is proposed.
+func TestSetup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config, data := filepath.Join(dir, "etc", "config.toml"), filepath.Join(dir, "data")
+	x := newTerminal(t, os.Environ(), strings.Join([]string{
+		binary(t), "setup", "--config", config, "--data-dir", data, "--unit", "''", "--ip", "192.0.2.1; read wait"}, " "))
+	x.await("The domain of your addresses")
+	x.keys("relay.test", "Enter")
+	x.await("The name of this machine in the DNS [relay.test]:")
+	x.keys("mx.relay.test", "Enter")
+	x.await("mail to postmaster and abuse [operator]:")
+	x.keys("Enter")
+	x.await("to whose terms you agree (yes, no) [yes]:")
+	x.keys("no", "Enter")
+	x.await("Enter goes on")
+	x.keys("Enter")
+	x.await("operator@relay.test made")
+	x.await("restante doctor --config")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`domain = "relay.test"`, `hostname = "mx.relay.test"`, `operator = "operator@relay.test"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("there is no %s in\n%s", want, text)
+		}
+	}
+	if strings.Contains(string(text), "acme") {
+		t.Errorf("certificates are ordered although the answer was no:\n%s", text)
+	}
+	x.keys("Enter")
+	x.awaitEnd()
+}
