@@ -51,6 +51,9 @@ type entry struct {
 	// Gone says that the mail vanished from the server, and nobody deleted it.
 	Gone bool `json:"g,omitempty"`
 
+	// Told says that the deletion of the mail is on record for other devices.
+	Told bool `json:"t,omitempty"`
+
 	page int // where it is kept
 }
 
@@ -169,6 +172,12 @@ func (l *ledger) attempt(e *entry, digest string) {
 func (l *ledger) vanish(e *entry) {
 	l.setRemote(e, 0)
 	e.Gone = e.Local != 0
+}
+
+// tell says that the deletion is on record.
+func (l *ledger) tell(e *entry) {
+	e.Told = true
+	l.touch(e)
 }
 
 // agree says which flags both sides have.

@@ -30,7 +30,7 @@ func (h *home) folderNames(t *testing.T) (names []string) {
 	list, err := h.Local().Session.Folders(t.Context())
 	must(t, err)
 	for _, f := range list {
-		if f.ID != 0 && f.ID != mailbox.Inbox && f.Use == mailbox.NoUse && f.Name != requestsName {
+		if f.ID != 0 && f.ID != mailbox.Inbox && f.Use == mailbox.NoUse && f.Name != requestsName && f.Name != deviceBox {
 			names = append(names, f.Name)
 		}
 	}

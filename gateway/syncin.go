@@ -307,8 +307,10 @@ func (s *syncer) bits(ctx context.Context, flags flagSet) (bits mailbox.Flags, e
 	return bits | keywords, err
 }
 
-// vanished takes note of what is no longer on the server.
-func (c *cycle) vanished(context.Context) error {
+// vanished takes note of what is no longer on the server: what another device has
+// deleted there is deleted here, all else is kept.
+func (c *cycle) vanished(ctx context.Context) error {
+	missing := map[*pair][]*entry{}
 	for _, p := range c.pairs {
 		for _, e := range p.ledger.entries() {
 			switch {
@@ -316,9 +318,33 @@ func (c *cycle) vanished(context.Context) error {
 			case e.Local == 0:
 				p.ledger.drop(e) // deleted here before
 			default:
-				p.ledger.vanish(e)
+				missing[p] = append(missing[p], e)
 			}
 		}
 	}
+	deleted, err := c.deletedElsewhere(len(missing) > 0)
+	if err != nil {
+		return err
+	}
+	for p, list := range missing {
+		for _, e := range list {
+			if _, ok := deleted[deletionOf(p, e)]; !ok {
+				p.ledger.vanish(e)
+				continue
+			}
+			if err := c.deleteHere(ctx, p, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *cycle) deleteHere(ctx context.Context, p *pair, e *entry) error {
+	if _, err := c.local.Session.Expunge(ctx, p.box, one(e.Local), true); err != nil {
+		return err
+	}
+	delete(p.rows, e.Local)
+	p.ledger.drop(e)
 	return nil
 }

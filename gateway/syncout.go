@@ -35,6 +35,11 @@ func (c *cycle) departed(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := c.tellDeletions(); err != nil {
+		return err
+	}
+	for _, p := range c.pairs {
 		if err := c.remove(p); err != nil {
 			return err
 		}
