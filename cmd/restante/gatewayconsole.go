@@ -38,6 +38,8 @@ var gatewayOperations = map[string]operation{
 	"group":      opGroup,
 	"key":        opKey,
 	"backup":     opBackup,
+	"pair-link":  opPairLink,
+	"pair":       opPair,
 	"sheet":      opSheet,
 	"key-export": opKeyExport,
 	"key-import": opKeyImport,

@@ -25,10 +25,11 @@ const module = "github.com/restante/restante/"
 var rules = map[string][]string{
 	"cmd/restante": {"mta", "mta/queue", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "gateway/vault", "gateway/provider", "push", "web", "web/token",
 		"internal/addr", "internal/config", "internal/doctor", "internal/listen", "internal/mime", "internal/redact"},
-	"gateway":             {"gateway/index", "gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
+	"gateway":             {"gateway/cpace", "gateway/index", "gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
 	"gateway/index":       {"gateway/vault", "mailbox", "mailbox/imapd", "mailbox/seal"},
 	"gateway/vault":       {"mailbox/seal"},
 	"gateway/provider":    {"internal/addr"},
+	"gateway/cpace":       {},
 	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime", "internal/scram"},
 	"mta/queue":           {"mailbox", "internal/addr", "internal/mime", "internal/redact"},
 	"web":                 {"mailbox", "pgp", "web/token", "internal/addr"},

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"rsc.io/qr"
+
+	"github.com/restante/restante/gateway"
+	"github.com/restante/restante/internal/addr"
+)
+
+func gatewayPair(e env, h *gatewayHome) *cobra.Command {
+	var s gatewaySetup
+	var address string
+	cmd := &cobra.Command{
+		Use:   "pair [CODE]",
+		Short: "Bring keys, contacts and groups to a second device",
+		Long: "Bring keys, contacts, trust and groups to a second device. On the first one, run it without CODE: it shows a code, a link\n" +
+			"and a QR code, and waits ten minutes. On the second one, which has no gateway yet, give it the link, or the code with\n" +
+			"--address. A wrong code gets nothing and ends the attempt.",
+		Args: atMost(1, "one code at most"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return offerPairing(cmd.Context(), e, h)
+			}
+			return joinPairing(cmd.Context(), e, h, s, address, args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&address, "address", "", "the account's `ADDRESS`, with a code that is typed; its password is asked for")
+	f.BoolVar(&s.passwordStdin, "password-stdin", false, "read the account's password from standard input")
+	f.StringVar(&s.imap, "imap", "", "the provider's IMAP server, `HOST:PORT`, if it is not to be found")
+	f.StringVar(&s.smtp, "smtp", "", "the provider's server for sending, `HOST:PORT`")
+	f.StringVar(&s.caFile, "ca", "", "trust the certificate authority in `FILE`, for a provider that has its own")
+	f.StringVar(&s.listen.IMAP, "listen-imap", "", "where your mail client reads mail (default "+gateway.DefaultListen().IMAP+")")
+	f.StringVar(&s.listen.SMTP, "listen-smtp", "", "where your mail client sends mail (default "+gateway.DefaultListen().SMTP+")")
+	return cmd
+}
+
+// offerPairing shows a code and gives everything to the device that knows it.
+func offerPairing(ctx context.Context, e env, h *gatewayHome) error {
+	code := gateway.NewPairCode()
+	var link string
+	if err := h.do(ctx, "pair-link", code, &link); err != nil {
+		return err
+	}
+	if isTerminal(e.stdout) {
+		if err := printQR(e.stdout, link); err != nil {
+			return err
+		}
+	}
+	printTable(e.stdout, [][2]string{{"Code", code}, {"Link", link}})
+	fmt.Fprintln(e.stderr, "restante: type on the other device: restante gateway pair, and the link or the code. Let nobody else see them.")
+	if err := h.do(ctx, "pair", code, nil); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stderr, "restante: the other device has everything")
+	return nil
+}
+
+func opPairLink(_ context.Context, g *openedGateway, request json.RawMessage) (any, error) {
+	var code string
+	if err := json.Unmarshal(request, &code); err != nil {
+		return nil, err
+	}
+	a, err := gateway.LoadAccount(g.vault)
+	if err != nil {
+		return nil, err
+	}
+	return gateway.PairLink(a, code)
+}
+
+func opPair(ctx context.Context, g *openedGateway, request json.RawMessage) (any, error) {
+	var code string
+	if err := json.Unmarshal(request, &code); err != nil {
+		return nil, err
+	}
+	return nil, g.Pair(ctx, code)
+}
+
+// joinPairing makes this device the second one.
+func joinPairing(ctx context.Context, e env, h *gatewayHome, s gatewaySetup, address, text string) error {
+	account, code, err := pairAccount(ctx, e, s, address, text)
+	if err != nil {
+		return err
+	}
+	dir, err := h.dir()
+	if err != nil {
+		return err
+	}
+	v, err := h.openVault(dir)
+	if err != nil {
+		return err
+	}
+	if have, err := gateway.LoadAccount(v); err == nil {
+		return errors.Join(fmt.Errorf("there is a gateway for %s here already: give another folder with --dir", have.Address), v.Close())
+	}
+	if err := setUpListen(v, s.listen); err != nil {
+		return errors.Join(err, v.Close())
+	}
+	err = gateway.JoinPair(ctx, v, account, code, time.Now)
+	if errors.Is(err, gateway.ErrPassword) {
+		err = explainLogin(err)
+	}
+	if err != nil {
+		return errors.Join(err, v.Close())
+	}
+	return h.finish(ctx, dir, v)
+}
+
+// pairAccount returns how the account is reached, from the link or from what is typed.
+func pairAccount(ctx context.Context, e env, s gatewaySetup, address, text string) (gateway.Account, string, error) {
+	f, ca, err := s.finder()
+	if err != nil {
+		return gateway.Account{}, "", err
+	}
+	if account, code, ok := gateway.ParsePairLink(text); ok {
+		account.CA = ca
+		account, err = s.namedServers(account)
+		return account, code, err
+	}
+	if strings.Trim(text, "0123456789- ") != "" || address == "" {
+		return gateway.Account{}, "", errors.New("give the link that the other device shows, or its code together with --address")
+	}
+	a, err := addr.Parse(address)
+	if err != nil {
+		return gateway.Account{}, "", fmt.Errorf("--address: %w", err)
+	}
+	account := gateway.Account{Address: a.String(), CA: ca}
+	if account.Password, err = s.password(e); err != nil {
+		return account, "", err
+	}
+	account, err = s.servers(ctx, e, f, account)
+	return account, text, err
+}
+
+// printQR draws a code of half blocks, dark on light on any terminal.
+func printQR(w io.Writer, text string) error {
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		return fmt.Errorf("draw the code: %w", err)
+	}
+	const quiet = 2
+	var b strings.Builder
+	for y := -quiet; y < code.Size+quiet; y += 2 {
+		b.WriteString("\x1b[30;47m")
+		for x := -quiet; x < code.Size+quiet; x++ {
+			top, bottom := code.Black(x, y), code.Black(x, y+1)
+			switch {
+			case top && bottom:
+				b.WriteString("█")
+			case top:
+				b.WriteString("▀")
+			case bottom:
+				b.WriteString("▄")
+			default:
+				b.WriteString(" ")
+			}
+		}
+		b.WriteString("\x1b[0m\n")
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
