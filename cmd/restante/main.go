@@ -82,7 +82,7 @@ func rootCommand(e env) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e), statusCommand(e), topCommand(e), setupCommand(e), doctorCommand(e), versionCommand(e), manCommand())
 	root.AddCommand(backupCommand(e), restoreCommand(e), migrateCommand(e), storeCommand(e))
-	root.AddCommand(gatewayCommand(e))
+	root.AddCommand(gatewayCommand(e), tokenCommand(e))
 	return root
 }
 

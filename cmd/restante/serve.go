@@ -38,6 +38,7 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 		return err
 	}
 	log := newLog(e.stderr, cfg.Log)
+	harden(log)
 	r, err := openRelay(ctx, cfg, log, e.getenv, relayOptions{})
 	if err != nil {
 		return err
