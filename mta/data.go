@@ -42,6 +42,7 @@ func (s *session) take(r io.Reader) error {
 		return err
 	}
 	s.publishOffered(m)
+	s.noticeSubject()
 	return nil
 }
 

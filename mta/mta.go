@@ -158,6 +158,7 @@ func orDefault[T int | int64 | time.Duration](v *T, d T) {
 type Server struct {
 	o       Options
 	domains []string
+	noticed noticed // of which users, that subjects are lost
 	tempo   *tempo
 	counts  map[role]*counters
 }

@@ -17,6 +17,8 @@ type rewriter struct {
 	gated  bool // a gate judges what comes out
 	mark   bool // what is not encrypted is marked
 	now    time.Time
+
+	lost *lostSubject // takes note of a subject that is replaced; may be nil
 }
 
 // rewrite returns the header block that is stored in place of block. It is
@@ -32,6 +34,9 @@ func (w rewriter) rewrite(block []byte) ([]byte, error) {
 		out = append(out, clearMark...)
 	}
 	for f := range mime.Fields(block) {
+		if w.lost != nil && seen.strict {
+			w.lost.see(f)
+		}
 		if rule := ruleFor(f.Name, seen.strict); rule != nil {
 			out = rule(out, f)
 		}

@@ -40,6 +40,7 @@ type endpoint struct {
 	clear    bool
 
 	ownersClear bool
+	noticed     *noticed
 	tempo       *tempo
 	clientIP    func(net.Conn) (netip.Addr, bool)
 	limits      Limits
@@ -78,7 +79,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, r role) error {
 func (s *Server) endpoint(ctx context.Context, ln net.Listener, r role) *endpoint {
 	e := &endpoint{
 		Listener: ln, role: r, counts: s.counts[r], remote: s.o.Remote && r == submission, sign: s.o.Sign, service: s.o.Service, domains: s.domains, hostname: s.o.Hostname, tls: s.o.TLS,
-		gate: s.o.Gate, network: s.o.Peer, origin: s.o.Origin, dns: s.o.Resolver, offer: s.o.OfferBinding, operator: s.o.Operator, clear: s.o.OperatorClear, ownersClear: s.o.OwnersClear, tempo: s.tempo,
+		gate: s.o.Gate, network: s.o.Peer, origin: s.o.Origin, dns: s.o.Resolver, offer: s.o.OfferBinding, operator: s.o.Operator, clear: s.o.OperatorClear, ownersClear: s.o.OwnersClear, tempo: s.tempo, noticed: &s.noticed,
 		clientIP: s.o.ClientIP, limits: s.o.Limits, log: s.o.Log, now: s.o.Now,
 		wires: map[*wire]struct{}{}, closed: make(chan struct{}, 1),
 	}

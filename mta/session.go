@@ -47,6 +47,7 @@ type transaction struct {
 	to    []mailbox.Recipient
 	away  mailbox.Sending // to recipients elsewhere
 	clear bool            // it need not be encrypted
+	lost  lostSubject     // of the message
 }
 
 // recipients is how many there are so far.
@@ -104,5 +105,5 @@ var errRevoked = errors.New("mta: login revoked")
 
 // rewriter returns what makes the header of a message fit for storage.
 func (s *session) rewriter() rewriter {
-	return rewriter{policy: s.policy, gated: s.server.gate != nil && !s.tx.clear, mark: s.tx.clear, now: s.server.now()}
+	return rewriter{policy: s.policy, gated: s.server.gate != nil && !s.tx.clear, mark: s.tx.clear, now: s.server.now(), lost: &s.tx.lost}
 }
