@@ -38,6 +38,7 @@ func (s *Service) keepHouse(ctx context.Context) {
 func (s *Service) sweep(ctx context.Context) {
 	now := s.now()
 	s.lookAtSpace(ctx, now)
+	s.endDebug(now)
 	for _, own := range s.ring.stale(now.Add(-s.o.Limits.Linger)) {
 		s.forget(own)
 	}

@@ -125,6 +125,7 @@ type Service struct {
 	firsts                 singleflight.Group // first logins, by address MAC
 	idleTables             atomic.Int64
 	calendar               calendar
+	debug                  debugging
 	expiry                 expiry
 	space                  space
 	room                   queueRoom

@@ -92,6 +92,7 @@ func (s *session) guard(f func() error, tables ...[]outcome) error {
 // run runs f and returns the reply to its error, or that there is none.
 func (s *session) run(f func() error, tables ...[]outcome) (r reply, ok bool) {
 	err := s.recovering(f)
+	s.debug(err, tables)
 	if err == nil {
 		return reply{}, true
 	}
@@ -106,6 +107,18 @@ func (s *session) run(f func() error, tables ...[]outcome) (r reply, ok bool) {
 	id := newID()
 	s.log.Error("request failed", "reference", id, "error", err)
 	return r.withID(id), false
+}
+
+// debug logs what came of a command of an account that the operator wants to see.
+func (s *session) debug(err error, tables [][]outcome) {
+	if s.login == nil || !s.login.Debugged() {
+		return
+	}
+	code := replyKept.code
+	if err != nil {
+		code = replyTo(err, tables...).code
+	}
+	s.log.Info("smtp command", "code", code, "recipients", s.tx.recipients())
 }
 
 // recovering runs f and turns a panic into errPanic. The value of the panic may

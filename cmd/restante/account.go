@@ -28,7 +28,7 @@ func accountCommand(e env) *cobra.Command {
 	cmd.PersistentFlags().StringVar(&configFile, "config", defaultConfigFile, "configuration `FILE` of the relay")
 	open := func(ctx context.Context) (accounts, func(), error) { return openAccounts(ctx, configFile, e) }
 	cmd.AddCommand(accountNew(e, open), accountList(e, open), accountShow(e, open), accountPasswd(e, open),
-		aliasCommand(e, open),
+		aliasCommand(e, open), accountDebug(e, open),
 		accountState(e, open, "disable", opDisable, "Refuse logins and mail for an account; nothing is deleted"),
 		accountState(e, open, "enable", opEnable, "Undo disable"),
 		accountRemove(e, open))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
@@ -24,6 +25,8 @@ type adminRequest struct {
 	Password string `json:",omitempty"`
 	Alias    string `json:",omitempty"` // an address, or a local part
 
+	For time.Duration `json:",omitempty"` // how long to debug
+
 	Addresses bool `json:",omitempty"` // show them
 	Limit     int  `json:",omitempty"` // of a list
 }
@@ -41,6 +44,7 @@ const (
 	opDisable adminOp = "disable"
 	opRemove  adminOp = "remove"
 
+	opDebug       adminOp = "debug"
 	opAliasAdd    adminOp = "alias add"
 	opAliasRemove adminOp = "alias remove"
 )
@@ -114,6 +118,8 @@ func (d direct) doOne(ctx context.Context, r adminRequest, info mailbox.AccountI
 		err = d.service.SetState(ctx, info.ID, mailbox.Disabled)
 	case opRemove:
 		err = d.service.RemoveAccount(ctx, info.ID)
+	case opDebug:
+		err = d.service.Debug(ctx, info.ID, r.For)
 	case opAliasAdd, opAliasRemove:
 		return d.alias(ctx, r, info)
 	default:

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"github.com/emersion/go-imap/v2"
+	"time"
 
 	"github.com/restante/restante/mailbox/imapd/wire"
 )
@@ -98,7 +99,20 @@ func (c *conn) command(d *wire.Decoder) error {
 	name, cmd := c.lookup(d)
 	c.tag, c.done, c.own = tag, completion{}, own{}
 	c.startProgress()
-	return c.conclude(name, cmd.tell, cmd.run(c, d))
+	began := time.Now()
+	err := cmd.run(c, d)
+	c.debug(name, began, err)
+	return c.conclude(name, cmd.tell, err)
+}
+
+// debug logs a command of an account that the operator wants to see: its name and
+// what came of it, and nothing of what it is about.
+func (c *conn) debug(name string, began time.Time, err error) {
+	if c.session == nil || !c.session.Debugged() {
+		return
+	}
+	done := err == nil || err == errIdling
+	c.log().Info("imap command", "account", c.session.Account(), "name", name, "done", done, "milliseconds", time.Since(began).Milliseconds())
 }
 
 // conclude ends a command whose outcome is err: it tells what has changed, and
