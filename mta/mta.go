@@ -11,6 +11,11 @@
 // mailbox service seals it to each recipient. "250" is said when it is durable
 // for all of them, and not before.
 //
+// A message from another server has to come from where it says: the domain of its
+// author must vouch for it (origin.go, dkimverify.go), and no network or domain may
+// bring more than its measure (tempo.go). Postmaster and abuse are the operator's
+// (postmaster.go).
+//
 // What is promised to the people who write:
 //
 //   - The address and name of a client are never stored, logged or repeated.
