@@ -134,9 +134,9 @@ func onePerAccount(to []Recipient) []Recipient {
 // body to the store. There is one way for all mail to come in: even a logged-in
 // owner's APPEND goes it.
 func (s *Service) seal(ctx context.Context, row *Account, mbox MailboxID, m *Spooled, date time.Time) (Delivery, error) {
-	pub, err := seal.ParsePublicKey(row.Key.Public)
+	pub, err := s.publics.of(row)
 	if err != nil {
-		return Delivery{}, fmt.Errorf("%w: public key of account %s: %w", ErrCorrupt, row.ID, err)
+		return Delivery{}, err
 	}
 	sealed := seal.NewMessage(seal.Owner{Store: s.store.ID(), Account: int64(row.ID), Generation: row.Key.Generation})
 	defer sealed.DEK.Wipe()

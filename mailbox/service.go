@@ -79,12 +79,13 @@ type Limits struct {
 	Throttled     int           // accounts and networks whose failures are remembered; 10,000
 	Queue         int           // messages that wait to go to other relays; 200,000, more get ErrFull
 	Logins        int           // logins remembered while their account has sessions; 10,000
+	PublicKeys    int           // parsed keys of accounts that get mail; 1,000, of some 9 KB each
 }
 
 func (l Limits) withDefaults() Limits {
 	d := Limits{
 		SpoolMemory: 64 << 20, SpoolDisk: 4 << 30, PasswordRuns: runtime.NumCPU(), PasswordQueue: 64,
-		Mailboxes: 1000, Subscriptions: 1000, Linger: 30 * time.Second, IdleTables: 256, Throttled: 10_000, Logins: 10_000, Queue: 200_000,
+		Mailboxes: 1000, Subscriptions: 1000, Linger: 30 * time.Second, IdleTables: 256, Throttled: 10_000, Logins: 10_000, PublicKeys: 1000, Queue: 200_000,
 	}
 	orDefault(&l.SpoolMemory, d.SpoolMemory)
 	orDefault(&l.SpoolDisk, d.SpoolDisk)
@@ -96,6 +97,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.IdleTables, d.IdleTables)
 	orDefault(&l.Throttled, d.Throttled)
 	orDefault(&l.Logins, d.Logins)
+	orDefault(&l.PublicKeys, d.PublicKeys)
 	orDefault(&l.Queue, d.Queue)
 	return l
 }
@@ -122,6 +124,7 @@ type Service struct {
 	rewraps                *turnstile
 	throttle               *throttle
 	ring                   *keyring
+	publics                *publicKeys
 	firsts                 singleflight.Group // first logins, by address MAC
 	idleTables             atomic.Int64
 	calendar               calendar
@@ -156,6 +159,7 @@ func New(o Options) (*Service, error) {
 		rewraps:     newTurnstile(1, math.MaxInt),
 		throttle:    newThrottle(o.Limits.Throttled, o.Now, o.Wait),
 		ring:        newKeyring(o.Limits.Logins),
+		publics:     newPublicKeys(o.Limits.PublicKeys),
 		expiry:      expiry{crowded: make(chan AccountID, 1024)},
 		space:       space{wake: make(chan struct{}, 1)},
 	}
