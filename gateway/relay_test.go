@@ -240,7 +240,7 @@ func (h *home) knows(t *testing.T, address string, c *pgp.Cert) {
 	t.Helper()
 	a := addr.MustParse(address)
 	_, err := h.Contacts().Update(a, func(p Peer) (Peer, Event) {
-		return p.See(a, Sighting{Date: time.Now(), Cert: c, Signer: c.Fingerprint()})
+		return p.See(a, Sighting{Date: time.Now().Add(-time.Minute), Cert: c, Signer: c.Fingerprint()})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,6 +55,7 @@ func (h *home) mails(t *testing.T, to *home, subject string) {
 	mail := plain(h.account.Address, to.account.Address, "", "x")
 	mail = strings.Replace(mail, "=?utf-8?q?Gr=C3=BC=C3=9Fe?=", subject, 1)
 	mail = strings.Replace(mail, "<one@client.test>", "<"+subject+"@client.test>", 1)
+	mail = strings.Replace(mail, "Mon, 23 Nov 2026 09:00:00 +0500", time.Now().Format(time.RFC1123Z), 1)
 	must(t, h.submit(t, []string{to.account.Address}, mail))
 	h.flush(t)
 	to.sync(t)

@@ -111,28 +111,33 @@ func uidThere(t *testing.T, r *remote, box string) imap.UID {
 	return 0
 }
 
-// TestUploadIsSealed: what the client stores is at the provider only in encrypted
-// form, with Bcc inside, and nothing of it is in clear on this disk.
+// TestUploadIsSealed: what the client stores, in whatever mailbox, is at the provider
+// only in encrypted form, with Bcc inside, and nothing of it is in clear on this disk.
 func TestUploadIsSealed(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, providers["relay"](t))
 	r := other(t, h.account)
-	h.keepHere(t, "Sent", 7, mailbox.Seen)
+	kept := []string{"Sent", "Drafts", "Junk", "Archive", "INBOX"}
+	for i, box := range kept {
+		h.keepHere(t, box, i, mailbox.Seen)
+	}
 	h.sync(t)
-	var text bytes.Buffer
-	raw := bytes.NewBuffer(fetchOne(t, r, "Sent", uidThere(t, r, "Sent")))
-	for _, secret := range []string{"Subject: mail-7", "secret@x.test", "Bcc"} {
-		outer, _, _ := strings.Cut(raw.String(), "-----BEGIN")
-		if strings.Contains(outer, secret) {
-			t.Errorf("the provider sees %q", secret)
+	for _, box := range kept {
+		var text bytes.Buffer
+		raw := bytes.NewBuffer(fetchOne(t, r, box, uidThere(t, r, box)))
+		for _, secret := range []string{"Subject: mail", "secret@x.test", "Bcc"} {
+			outer, _, _ := strings.Cut(raw.String(), "-----BEGIN")
+			if strings.Contains(outer, secret) {
+				t.Errorf("%s: the provider sees %q", box, secret)
+			}
+		}
+		opened, err := pgp.Open(&text, raw, pgp.DecryptOptions{Keys: h.own.Load().Keys()})
+		must(t, err)
+		if opened.Recipients != 2 || !strings.Contains(text.String(), "Bcc: secret@x.test") {
+			t.Errorf("%s: opens with %d keys; content %q", box, opened.Recipients, text.String())
 		}
 	}
-	opened, err := pgp.Open(&text, raw, pgp.DecryptOptions{Keys: h.own.Load().Keys()})
-	must(t, err)
-	if opened.Recipients != 2 || !strings.Contains(text.String(), "Bcc: secret@x.test") {
-		t.Errorf("opens with %d keys; content %q", opened.Recipients, text.String())
-	}
-	h.scan(t, "mail-7", "secret@x.test", "Subject")
+	h.scan(t, "mail-0", "secret@x.test", "Subject")
 }
 
 // TestUIDValidity: when the server numbers all mail anew nothing is deleted or
