@@ -33,8 +33,10 @@ type gatewayUser struct {
 	*gateway.Gateway
 	t    *testing.T
 	user account
-	smtp string
+	smtp string // where the mail client sends
 	imap *imapclient.Client
+
+	imapAt string // where it reads
 }
 
 // gatewayUser starts a gateway for an account of the relay, with a new key.
@@ -94,7 +96,7 @@ func (u *gatewayUser) serve() {
 		return ln
 	}
 	submission, inbox := listen(), listen()
-	u.smtp = submission.Addr().String()
+	u.smtp, u.imapAt = submission.Addr().String(), inbox.Addr().String()
 	group.Go(func() error { return u.ServeSubmission(ctx, submission) })
 	group.Go(func() error { return u.ServeIMAP(ctx, inbox) })
 	group.Go(func() error { return u.Run(ctx) })
