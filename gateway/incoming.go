@@ -142,7 +142,7 @@ func (r *opener) decrypt(raw *spool, from addr.Address) (*spool, pgp.Opened, err
 func (r *opener) decryptWith(raw *spool, certs []*pgp.Cert) (*spool, pgp.Opened, error) {
 	content := newSpool(r.dir)
 	mail, err := pgp.Open(content, raw.reader(0), pgp.DecryptOptions{
-		Keys: r.own().Keys(), Passphrases: r.joins.secrets(), Certs: certs, Now: r.now,
+		Keys: r.own().Keys(), Passphrases: r.joins.secrets(), Generated: true, Certs: certs, Now: r.now,
 	})
 	if err == nil {
 		err = content.finish()

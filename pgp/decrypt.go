@@ -32,7 +32,10 @@ var (
 type DecryptOptions struct {
 	Keys        []*Key   // tried in turn
 	Passphrases [][]byte // tried in turn, after the keys
-	Certs       []*Cert  // of those who may have signed the message; the keys' own need not be repeated
+	// Generated says that the passphrases have at least 128 bits of chance and are many. They are tried only on a message
+	// that opens with one passphrase and does not ask for a costly derivation: whoever writes one could ask for hours of it.
+	Generated bool
+	Certs     []*Cert // of those who may have signed the message; the keys' own need not be repeated
 
 	MaxPlaintext int64 // 0 means the constant of that name
 	MaxArgon2    int64 // 0 means the constant of that name
@@ -65,6 +68,9 @@ func decrypt(dst io.Writer, src io.Reader, o DecryptOptions) (Result, error) {
 	}
 	limit := orDefault(o.MaxPlaintext, MaxPlaintext)
 	ring := keyring(o.Certs, o.Keys)
+	if o.Generated && (envelope.costly || envelope.passphrases != 1) {
+		o.Passphrases = nil
+	}
 	details, err := openpgp.ReadMessage(binary, ring, passphrases(o.Passphrases), readConfig(o.Now, limit))
 	if err != nil {
 		return Result{}, readError(err)

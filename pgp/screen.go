@@ -25,8 +25,10 @@ const (
 
 // envelope is what stands before the encrypted data.
 type envelope struct {
-	recipients int
-	anonymous  int
+	recipients  int
+	anonymous   int
+	passphrases int
+	costly      bool // one of the passphrases is stretched: trying it takes time, or memory
 }
 
 // screen reads r up to the encrypted data, refuses what would cost too much to open, and returns a reader of the same
@@ -68,11 +70,10 @@ var errScreened = errors.New("screened")
 // screener is the packetSink of screen.
 type screener struct {
 	envelope
-	maxArgon2   int64
-	passphrases int
-	head        packetHead
-	start       []byte // of the current body
-	done        bool
+	maxArgon2 int64
+	head      packetHead
+	start     []byte // of the current body
+	done      bool
 }
 
 // screenedStart is how much of a body the screener looks at.
@@ -127,6 +128,7 @@ func (s *screener) checkPassphrase() error {
 	if err != nil {
 		return err
 	}
+	s.costly = s.costly || spec[0] != s2kSimple && spec[0] != s2kSalted
 	return checkS2K(spec, s.maxArgon2)
 }
 
