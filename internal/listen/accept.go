@@ -50,8 +50,8 @@ func passing(err error) bool {
 func (l *Listener) admit(raw net.Conn) {
 	l.keepAlive(raw)
 	c := &conn{Conn: raw, raw: raw, listener: l}
-	if l.opts.Network == IP {
-		c.setClient(addrIP(raw.RemoteAddr()))
+	if ip := addrIP(raw.RemoteAddr()); l.opts.Network == IP && !(l.opts.SharedLoopback && ip.IsLoopback()) {
+		c.setClient(ip)
 	}
 	if l.opts.Network == Proxy && !l.trusted(addrIP(raw.RemoteAddr())) {
 		l.refuse(raw, "the peer is no trusted proxy")

@@ -76,6 +76,11 @@ type Options struct {
 	// Network says what the peer's address is worth; empty means IP.
 	Network Network
 
+	// SharedLoopback takes connections from this machine for those of many, as
+	// they are when an onion service brings them: no limit per network applies to
+	// them, and they have no address.
+	SharedLoopback bool
+
 	// TrustedProxies are the addresses from which a Proxy listener takes
 	// connections. All others are closed unread.
 	TrustedProxies []netip.Prefix
