@@ -103,7 +103,9 @@ func (c *country) open(t *testing.T, cfg *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dns.load(t, z.String())
+	if !isOnion(cfg.Domain) {
+		c.dns.load(t, z.String())
+	}
 	served := make(chan error, 1)
 	go func() { served <- r.run(ctx) }()
 	t.Cleanup(func() {

@@ -26,6 +26,9 @@ func dnsCommand(e env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if isOnion(cfg.Domain) {
+				return fmt.Errorf("%s is an onion service, about which nothing stands in DNS: others ask it itself", cfg.Domain)
+			}
 			ips, err := parseAddresses(addresses)
 			if err != nil {
 				return err

@@ -19,10 +19,7 @@ var origins = map[string]mta.Origin{"dkim": mta.OriginDKIM, "dmarc": mta.OriginD
 
 // takeIn says what mail from other relays must be like.
 func (r *relay) takeIn(o *mta.Options) error {
-	resolver, err := openResolver(&r.cfg.DNS)
-	if q := &r.cfg.Queue; err == nil && q.SOCKSProxy != "" {
-		resolver, err = resolver.Through(q.SOCKSProxy, q.ProxyAll)
-	}
+	resolver, err := openResolver(r.cfg)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,14 @@ type nameServer struct {
 
 	mu      sync.Mutex
 	records []dns.RR
+	asked   []string
+}
+
+// questions lists the names that were asked for.
+func (n *nameServer) questions() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
 }
 
 func newNameServer(t *testing.T) *nameServer {
@@ -62,6 +70,7 @@ func (n *nameServer) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m := new(dns.Msg).SetReply(q)
+	n.asked = append(n.asked, strings.ToLower(q.Question[0].Name))
 	known := false
 	for _, rr := range n.records {
 		if !strings.EqualFold(rr.Header().Name, q.Question[0].Name) {

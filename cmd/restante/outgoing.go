@@ -55,7 +55,7 @@ func queueOptions(cfg *config.Config) (o queue.Options, err error) {
 			MaxAge: time.Duration(q.MaxAge), Stop: time.Duration(cfg.Limits.StopTimeout),
 		},
 	}
-	if o.Resolver, err = openResolver(&cfg.DNS); err != nil {
+	if o.Resolver, err = openResolver(cfg); err != nil {
 		return o, err
 	}
 	if o.Roots, err = otherRoots(q.CAFile); err != nil {
@@ -69,13 +69,18 @@ var tlsLevels = map[string]queue.TLSLevel{
 	"verified": queue.TLSVerified, "encrypted": queue.TLSEncrypted, "opportunistic": queue.TLSOpportunistic,
 }
 
-// openResolver returns the resolver of the configuration, or else the system's.
-func openResolver(d *config.DNS) (*queue.Resolver, error) {
-	servers := d.Servers
+// openResolver returns the resolver of the configuration, or else the system's, by
+// way of the proxy if there is one.
+func openResolver(cfg *config.Config) (*queue.Resolver, error) {
+	servers := cfg.DNS.Servers
 	if len(servers) == 0 {
 		servers = queue.SystemServers()
 	}
-	return queue.NewResolver(servers, d.DNSSEC)
+	r, err := queue.NewResolver(servers, cfg.DNS.DNSSEC)
+	if err != nil || cfg.Queue.SOCKSProxy == "" {
+		return r, err
+	}
+	return r.Through(cfg.Queue.SOCKSProxy, cfg.Queue.ProxyAll)
 }
 
 // otherRoots returns what other servers' certificates are checked with: nil is what

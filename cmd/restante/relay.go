@@ -30,16 +30,17 @@ type relay struct {
 	cfg *config.Config
 	log *slog.Logger
 	domain
-	tls   *listen.TLS
-	acme  *listen.ACME // nil unless a public authority certifies the relay
-	smtp  *mta.Server
-	imap  *imapd.Server
-	web   *web.Server
-	ports map[string]*listen.Listener // by the names of the configuration
-	admin net.Listener
-	push  *push.Notifier // nil if nobody is woken
-	queue *queue.Worker  // nil if users can't write to other domains
-	dkim  *signer        // likewise
+	tls      *listen.TLS
+	onionTLS *listen.TLS  // nil if the other has the name of the onion service, or there is none
+	acme     *listen.ACME // nil unless a public authority certifies the relay
+	smtp     *mta.Server
+	imap     *imapd.Server
+	web      *web.Server
+	ports    map[string]*listen.Listener // by the names of the configuration
+	admin    net.Listener
+	push     *push.Notifier // nil if nobody is woken
+	queue    *queue.Worker  // nil if users can't write to other domains
+	dkim     *signer        // likewise
 
 	started time.Time
 }
@@ -97,6 +98,9 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if err != nil {
 		return nil, err
 	}
+	if err := r.openOnion(); err != nil {
+		return nil, err
+	}
 	if err := r.openQueue(); err != nil {
 		return nil, err
 	}
@@ -136,7 +140,7 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 		appendGate = nil
 	}
 	options := mta.Options{
-		Service: r.service, Domains: []string{r.cfg.Domain}, Hostname: r.cfg.Hostname, TLS: r.tls.Config(),
+		Service: r.service, Domains: []string{r.cfg.Domain}, Hostname: r.cfg.Hostname, TLS: r.tlsConfig(),
 		Gate: gate, Peer: peerOf, Log: r.log, Limits: smtpLimits(l, o), OfferBinding: r.cfg.Policy.OfferChannelBinding,
 	}
 	r.sendAway(&options)
@@ -148,7 +152,7 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 		return err
 	}
 	r.imap = imapd.New(imapd.Options{
-		Service: r.service, OfferBinding: r.cfg.Policy.OfferChannelBinding, TLS: r.tls.Config("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
+		Service: r.service, OfferBinding: r.cfg.Policy.OfferChannelBinding, TLS: r.tlsConfig("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
 		Push: r.push != nil,
 		// Delta Chat sends a mail to so many recipients at once.
 		Shared: map[string]string{"/shared/vendor/deltachat/maxsmtprecipients": strconv.Itoa(l.Recipients)},
@@ -196,12 +200,12 @@ type port struct {
 func (r *relay) allPorts() []port {
 	l := &r.cfg.Listen
 	ports := []port{
-		{"smtps", l.SMTPS, r.tls.Config("smtp")},
+		{"smtps", l.SMTPS, r.tlsConfig("smtp")},
 		{"submission", l.Submission, nil},
 		{"mx", l.MX, nil},
-		{"imaps", l.IMAPS, r.tls.Config("imap")},
+		{"imaps", l.IMAPS, r.tlsConfig("imap")},
 		{"imap", l.IMAP, nil},
-		{"https", l.HTTPS, r.tls.Config("http/1.1")},
+		{"https", l.HTTPS, r.tlsConfig("http/1.1")},
 		{"http", l.HTTP, nil},
 		{"metrics", l.Metrics, nil},
 	}
@@ -248,7 +252,7 @@ func openPort(ctx context.Context, p port, socket net.Listener, o listen.Options
 func (r *relay) listenOptions(p port, o relayOptions) listen.Options {
 	l := &r.cfg.Limits
 	opts := listen.Options{
-		Name: p.name, Network: listen.Network(p.cfg.Network), TrustedProxies: p.cfg.TrustedProxies, TLS: p.implicit,
+		Name: p.name, Network: listen.Network(p.cfg.Network), SharedLoopback: r.cfg.Onion != "", TrustedProxies: p.cfg.TrustedProxies, TLS: p.implicit,
 		MaxConns: l.Connections, MaxPerNetwork: l.ConnectionsPerNetwork,
 		HandshakeTimeout: time.Duration(l.HandshakeTimeout), StopTimeout: time.Duration(l.StopTimeout), Log: r.log,
 	}
@@ -278,6 +282,9 @@ func (r *relay) run(ctx context.Context) error {
 		group.Go(func() error { return r.queue.Run(ctx) })
 	}
 	group.Go(func() error { return r.tls.Run(ctx) })
+	if r.onionTLS != nil {
+		group.Go(func() error { return r.onionTLS.Run(ctx) })
+	}
 	group.Go(func() error { return r.watchdog(ctx) })
 	if r.acme != nil {
 		group.Go(func() error { return r.acme.Run(ctx) })

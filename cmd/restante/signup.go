@@ -40,7 +40,7 @@ func (r *relay) openSignup(o relayOptions) (*web.Signup, error) {
 func (r *relay) makeWeb(signup *web.Signup) (err error) {
 	r.web, err = web.New(web.Options{
 		Service: r.service, Signup: signup, Domain: r.cfg.Domain, Hostname: r.cfg.Hostname, CA: r.tls.CA(), Cleartext: r.ownersClear(),
-		STS: stsPolicy(r.cfg), DKIM: r.dkim.find(), Deliver: r.deliverHTTPS(), Peer: peerOf, Log: r.log,
+		URL: r.pagesURL(), STS: stsPolicy(r.cfg), DKIM: r.dkim.find(), Deliver: r.deliverHTTPS(), Peer: peerOf, Log: r.log,
 		Ports: web.Ports{IMAPS: r.portOf("imaps"), IMAP: r.portOf("imap"), SMTPS: r.portOf("smtps"), Submission: r.portOf("submission")},
 	})
 	return err
@@ -61,6 +61,9 @@ func localNames(cfg *config.Config) []string {
 	names := listen.LocalNames(cfg.Domain, cfg.Hostname)
 	for _, prefix := range []string{"autoconfig.", "autodiscover.", "openpgpkey.", "mta-sts."} {
 		names = append(names, prefix+cfg.Domain)
+	}
+	if cfg.Onion != "" && cfg.Onion != cfg.Domain {
+		names = append(names, cfg.Onion)
 	}
 	return names
 }

@@ -108,6 +108,12 @@ func (c *Config) checkNames(k *checker) {
 	if c.Hostname != "" {
 		checkName(k, "hostname", c.Hostname)
 	}
+	if c.Onion != "" {
+		checkName(k, "onion", c.Onion)
+		if !strings.HasSuffix(c.Onion, ".onion") {
+			k.fault("onion", "%q is no onion service; write the name that Tor gave it, which ends in .onion", c.Onion)
+		}
+	}
 }
 
 // checkName checks a domain name (RFC 1123, 2.1). A label may begin with an

@@ -27,6 +27,11 @@ type Config struct {
 	// domain itself.
 	Hostname string `toml:"hostname"`
 
+	// The name of an onion service that leads to the ports of this relay, such as
+	// "abc….onion", if there is one. Connections from this machine are then taken
+	// for those of many. A domain that ends in .onion is its own.
+	Onion string `toml:"onion"`
+
 	// The folder for everything that the relay keeps. It is made with access
 	// for the relay's user alone.
 	DataDir string `toml:"data_dir"`

@@ -67,6 +67,7 @@ func TestFaults(t *testing.T) {
 		{"long label", `domain = "` + strings.Repeat("a", 64) + `.test"`, "domain", "no domain name"},
 		{"hostname", domain + `hostname = "mail_"` + "\n" + `data_dir = "var"`, "data_dir", "begins with /"},
 		{"bad hostname", domain + `hostname = "-mail"`, "hostname", "no domain name"},
+		{"no onion", domain + `onion = "relay.test"`, "onion", "ends in .onion"},
 		{"number for text", `domain = 5`, "domain", "quotation marks"},
 		{"misspelt", domain + `data_dri = "/x"`, "data_dri", "did you mean data_dir?"},
 		{"in the wrong table", domain + `message_size = 1`, "message_size", "did you mean limits.message_size?"},

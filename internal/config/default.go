@@ -60,6 +60,9 @@ func listenOn(address string) Listener {
 // others. Parse and Load have done it.
 func (c *Config) Resolve() {
 	orDefault(&c.Hostname, c.Domain)
+	if strings.HasSuffix(c.Domain, ".onion") {
+		orDefault(&c.Onion, c.Domain)
+	}
 	orDefault(&c.Store, "sqlite:"+filepath.Join(c.DataDir, "restante.db"))
 	orDefault(&c.RelayKeyFile, filepath.Join(c.DataDir, "relay.key"))
 	orDefault(&c.AdminSocket, filepath.Join(c.DataDir, "admin.sock"))
