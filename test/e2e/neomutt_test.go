@@ -39,6 +39,36 @@ func TestNeomutt(t *testing.T) {
 	}
 }
 
+// TestNeomuttSession flags, saves away and deletes in neomutt what another session has
+// selected.
+func TestNeomuttSession(t *testing.T) {
+	t.Parallel()
+	need(t, "neomutt", "neomutt")
+	r := start(t)
+	bob := r.Accounts[1]
+	g := newGnuPG(t, r.Accounts)
+	fill(t, r, g, bob, 3)
+	w := watch(t, r, bob, "INBOX")
+	rc := neomuttConfig(t, r, bob, t.TempDir())
+	x := newTerminal(t, g.env, "neomutt -e 'set confirmappend=no sort=mailbox-order' -F "+rc)
+	x.await("Msgs:3")
+	x.keys("1", "Enter", "Enter") // to the first message, and open it
+	x.await("letter 1")
+	x.keys("q", "F", "$")
+	w.want("reading and flagging", `1 \Flagged \Seen`)
+	x.keys("2", "Enter", "s")
+	x.await("Save")
+	x.keys("C-u", "=Archive", "Enter", "$")
+	w.wantGone("saving")
+	x.keys("2", "Enter", "d", "$")
+	w.wantGone("deleting")
+	x.keys("q")
+	x.awaitEnd()
+	if got := imapFlags(t, r, bob, "Archive"); len(got) != 1 {
+		t.Errorf("Archive has %d messages, want 1", len(got))
+	}
+}
+
 func neomuttConfig(t *testing.T, r *relay, a account, dir string) string {
 	t.Helper()
 	_, smtps := hostPort(t, r.SMTPS)
