@@ -23,6 +23,9 @@ const (
 // recovery is the code under which the backup lies, the same for all devices.
 type recovery struct {
 	Code string `json:"code"`
+
+	// Previous opens what lies there until it was written anew under Code.
+	Previous string `json:"previous,omitempty"`
 }
 
 // RecoveryCode returns the code that opens the account's backup, and makes it when it is
@@ -175,7 +178,7 @@ func (k *keeper) trySave(ctx context.Context) error {
 		return err
 	}
 	return k.upstream.onServer(ctx, func(r *remote) error {
-		there, err := k.collect(r, code, s)
+		there, err := k.collect(r, s)
 		if err != nil {
 			return err
 		}
@@ -191,7 +194,11 @@ type stored struct {
 
 // collect takes over what other devices have put into the backup since, and returns what
 // is there now.
-func (k *keeper) collect(r *remote, code string, s BackupState) (there stored, err error) {
+func (k *keeper) collect(r *remote, s BackupState) (there stored, err error) {
+	codes, err := k.codes()
+	if err != nil {
+		return there, err
+	}
 	all, err := r.deviceMails()
 	if err != nil {
 		return there, err
@@ -204,7 +211,7 @@ func (k *keeper) collect(r *remote, code string, s BackupState) (there stored, e
 		if there.digest = s.Digest; m.id == s.ID {
 			continue
 		}
-		b, err := readBackup(r, m, code)
+		b, err := readBackup(r, m, codes...)
 		if errors.Is(err, pgp.ErrNoKey) || errors.Is(err, errBundle) {
 			return there, fmt.Errorf("there is a backup in the account that this device can't open: "+
 				"if it is yours, use `restante gateway restore` or `restante gateway pair`; it is left alone (%w)", err)
@@ -222,17 +229,29 @@ func (k *keeper) collect(r *remote, code string, s BackupState) (there stored, e
 	return there, nil
 }
 
+// codes returns those that open a backup of this user.
+func (k *keeper) codes() ([]string, error) {
+	var r recovery
+	err := getSettings(k.vault, recoveryName, &r)
+	if r.Previous == "" {
+		return []string{r.Code}, err
+	}
+	return []string{r.Code, r.Previous}, err
+}
+
 // readBackup opens a backup, or returns nil if it is gone.
-func readBackup(r *remote, m deviceMail, code string) (*bundle, error) {
+func readBackup(r *remote, m deviceMail, codes ...string) (*bundle, error) {
 	mail, ok, err := r.readDeviceMail(m)
 	if err != nil || !ok {
 		return nil, err
 	}
-	content, err := openDeviceMail(mail, code)
-	if err != nil {
-		return nil, err
+	for _, code := range codes {
+		var content []byte
+		if content, err = openDeviceMail(mail, code); err == nil {
+			return unpack(content)
+		}
 	}
-	return unpack(content)
+	return nil, err
 }
 
 // replace writes the backup, if there is anything new, and then removes what was there: a
@@ -265,7 +284,19 @@ func (k *keeper) replace(r *remote, code string, there stored) error {
 	if err := putSettings(k.vault, backupName, BackupState{ID: id, Digest: digest, At: now, Sparse: sparse}); err != nil {
 		return err
 	}
-	return r.removeDeviceMails(there.mails)
+	if err := r.removeDeviceMails(there.mails); err != nil {
+		return err
+	}
+	return k.forgetCode()
+}
+
+// forgetCode drops the code before the present one, under which nothing lies any more.
+func (k *keeper) forgetCode() error {
+	var r recovery
+	if err := getSettings(k.vault, recoveryName, &r); err != nil || r.Previous == "" {
+		return err
+	}
+	return putSettings(k.vault, recoveryName, recovery{Code: r.Code})
 }
 
 // seal returns the bundle as a mail.

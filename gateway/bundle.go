@@ -131,6 +131,15 @@ func (r record) lasting() []byte {
 		}
 		g.Messages = nil
 		v = g
+	case settingsKind:
+		if r.Name != recoveryName {
+			return r.Content
+		}
+		var c recovery
+		if json.Unmarshal(r.Content, &c) != nil {
+			return r.Content
+		}
+		v = recovery{Code: c.Code}
 	default:
 		return r.Content
 	}

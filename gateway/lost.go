@@ -1,0 +1,49 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/restante/restante/mailbox/seal"
+	"github.com/restante/restante/pgp"
+)
+
+// LostDevice makes what a lost device knows useless for what comes: new encryption subkeys,
+// the old ones revoked, and a new recovery code, under which the backup is written anew.
+// Contacts hear of the subkeys with the next mail to each. It can be repeated after an
+// error. That the account's password is another by now is the caller's affair.
+func (g *Gateway) LostDevice(ctx context.Context) error {
+	if err := g.keeper.recode(ctx); err != nil {
+		return err
+	}
+	now := g.o.Now()
+	renewed, err := g.own.Load().Current.Renew(pgp.KeyOptions{Now: g.o.Now})
+	if err != nil {
+		return err
+	}
+	if err := AddKey(g.o.Vault, g.upstream.Address, renewed, now); err != nil {
+		return err
+	}
+	if err := g.ReloadKeys(); err != nil {
+		return err
+	}
+	return g.keeper.save(ctx)
+}
+
+// recode gives the backup a new code. What other devices have put into it is taken over
+// first. The old code stays known until the backup is under the new one.
+func (k *keeper) recode(ctx context.Context) error {
+	if err := k.save(ctx); err != nil {
+		return err
+	}
+	code, err := RecoveryCode(k.vault)
+	if err != nil {
+		return err
+	}
+	secret := seal.NewSecret()
+	defer secret.Wipe()
+	if err := putSettings(k.vault, recoveryName, recovery{Code: secret.Reveal(), Previous: code}); err != nil {
+		return fmt.Errorf("new recovery code: %w", err)
+	}
+	return k.save(ctx)
+}
