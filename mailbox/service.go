@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox/seal"
 )
 
@@ -48,6 +49,10 @@ type Options struct {
 	// Arrived, if not nil, is called for each account that got mail, once that is
 	// durable. It must return at once.
 	Arrived func(id AccountID)
+
+	// Operator is the address of who is told what the relay has to say, such as that
+	// its disk is nearly full. The zero Address is postmaster at Domain.
+	Operator addr.Address
 
 	// Now is the clock, and Wait waits for d or until ctx ends, with ctx's
 	// error then. nil is real time.

@@ -128,10 +128,10 @@ const postmasterText = "From: Restante <%[1]s>\r\nTo: <%[1]s>\r\nSubject: The re
 	"is room. Reading, deleting and the queue go on. What is overdue by the terms was deleted.\r\n\r\n" +
 	"Make the disk larger, or lower the quota or the days of mail in the configuration. This is said once.\r\n"
 
-// tellPostmaster puts a mail into the postmaster's mailbox, if there is one here. The
+// tellPostmaster puts a mail into the operator's mailbox, if there is one here. The
 // operator reads the log otherwise. It reports whether it need not be tried again.
 func (s *Service) tellPostmaster(ctx context.Context, left Space) bool {
-	to, err := addr.Parse("postmaster@" + s.o.Domain)
+	to, err := s.operator()
 	if err != nil {
 		return true
 	}
@@ -148,6 +148,14 @@ func (s *Service) tellPostmaster(ctx context.Context, left Space) bool {
 		s.complain(ctx, "tell the postmaster", 0, err)
 	}
 	return err == nil
+}
+
+// operator returns the address of who is told what the relay has to say.
+func (s *Service) operator() (addr.Address, error) {
+	if !s.o.Operator.IsZero() {
+		return s.o.Operator, nil
+	}
+	return addr.Parse("postmaster@" + s.o.Domain)
 }
 
 // deliverOwn delivers a text of the relay's own.

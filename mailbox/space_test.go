@@ -18,16 +18,16 @@ type spaceWorld struct {
 	percent atomic.Int64
 }
 
-func newSpaceWorld(t *testing.T) *spaceWorld {
+func newSpaceWorld(t *testing.T, change ...func(*mailbox.Options)) *spaceWorld {
 	t.Helper()
 	s := &spaceWorld{}
 	s.percent.Store(50)
-	s.world = newWorld(t, func(o *mailbox.Options) {
+	s.world = newWorld(t, append(change, func(o *mailbox.Options) {
 		o.Space = func(context.Context) (mailbox.Space, error) {
 			return mailbox.Space{Free: s.percent.Load(), Size: 100}, nil
 		}
 		o.SignUp = func(mailbox.FirstLogin) error { return nil }
-	})
+	})...)
 	return s
 }
 
@@ -116,8 +116,22 @@ func TestSpaceSpent(t *testing.T) {
 // changes, and again the next time.
 func TestSpaceTold(t *testing.T) {
 	t.Parallel()
-	s := newSpaceWorld(t)
-	x, _ := s.owner(t, "postmaster@example.org")
+	for _, operator := range []string{"postmaster@example.org", "boss@example.org"} {
+		t.Run(operator, func(t *testing.T) {
+			t.Parallel()
+			testSpaceTold(t, operator)
+		})
+	}
+}
+
+func testSpaceTold(t *testing.T, operator string) {
+	t.Helper()
+	s := newSpaceWorld(t, func(o *mailbox.Options) {
+		if a := addr.MustParse(operator); a.Local() != "postmaster" {
+			o.Operator = a
+		}
+	})
+	x, _ := s.owner(t, operator)
 	for i, step := range []struct {
 		percent int64
 		mails   int

@@ -151,6 +151,7 @@ func demoConfig(dir, store string) *config.Config {
 		l.Address, l.Network = "127.0.0.1:0", "shared"
 	}
 	c.Quota = config.Quota{} // no bound
+	c.Limits.DiskReserve = 0
 	c.Signup.Policy = string(web.Open)
 	c.Queue.Enabled = false      // nobody could answer
 	c.Policy.InboundAuth = "off" // there is no DNS to look a signature's key up in

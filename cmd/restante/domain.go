@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/config"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
@@ -49,6 +50,11 @@ func (d *domain) openService(cfg *config.Config, log *slog.Logger, change func(*
 		Space:        d.store.Space,
 		Limits:       mailbox.Limits{Queue: cfg.Queue.Messages},
 	}
+	if cfg.Policy.Operator != "" {
+		if o.Operator, err = addr.Parse(cfg.Policy.Operator); err != nil {
+			return fmt.Errorf("policy.operator: %w", err)
+		}
+	}
 	change(&o)
 	d.service, err = mailbox.New(o)
 	return err
@@ -87,9 +93,6 @@ func termsOf(e *config.Expiry) mailbox.Terms {
 	return t
 }
 
-// diskReserve is what is kept back of the disk for deletions when it is full.
-const diskReserve = 64 << 20
-
 // storeOptions says where the store of the configuration is.
 func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error) {
 	kind, target, err := cfg.StoreTarget()
@@ -98,7 +101,7 @@ func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error
 	if kind == config.Postgres {
 		o.URL = target
 	} else {
-		o.Path, o.Reserve = target, diskReserve
+		o.Path, o.Reserve = target, int64(cfg.Limits.DiskReserve)
 	}
 	return o, err
 }

@@ -247,6 +247,10 @@ type Limits struct {
 
 	// How long connections may go on when the relay stops.
 	StopTimeout Duration `toml:"stop_timeout"`
+
+	// What is kept back of the disk beside an SQLite store, for deletions when it is
+	// full. 0 keeps nothing back.
+	DiskReserve Size `toml:"disk_reserve"`
 }
 
 // Policy says what mail the relay takes.

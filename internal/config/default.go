@@ -41,6 +41,7 @@ func Default() *Config {
 			IMAPIdleTimeout:       Duration(35 * time.Minute),
 			ProgressTimeout:       Duration(time.Minute),
 			StopTimeout:           Duration(10 * time.Second),
+			DiskReserve:           64 << 20,
 		},
 		Policy: Policy{Encryption: "required", InboundAuth: "dkim", Append: "encrypted", MTASTS: "enforce"},
 		Signup: Signup{Policy: "closed"},
