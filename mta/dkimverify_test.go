@@ -263,7 +263,7 @@ func FuzzSignature(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, s := range c.signatures {
-			if len(s.bodyHash) > 0 && bytes.Equal(s.bodyHash, c.sum(s.relaxed.body)) != bytes.Equal(s.bodyHash, c.sum(s.relaxed.body)) {
+			if first := c.sum(s.relaxed.body); !bytes.Equal(first, c.sum(s.relaxed.body)) {
 				t.Error("the sum of the body is another one the second time")
 			}
 			if got := s.covered(c.header); len(got) > len(c.header)+2*len(s.field.Raw)+2 {

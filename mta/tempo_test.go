@@ -195,6 +195,6 @@ func TestStopDoesNotWait(t *testing.T) {
 	go func() { <-held; cancel() }()
 	p.refused(ctx, "a")
 	if err := sleep(t.Context(), time.Nanosecond); err != nil {
-		t.Error(err)
+		t.Errorf("a wait to its end: %v", err)
 	}
 }
