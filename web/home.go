@@ -3,13 +3,15 @@ package web
 import (
 	"html/template"
 	"net/http"
+
+	"github.com/restante/restante/internal/qrsvg"
 )
 
 // home shows what this is, and the ways in.
 func (s *Server) home(w http.ResponseWriter, _ *http.Request) {
 	p := page{Title: "Mail for a name of your own"}
 	if s.o.Signup.o.Policy == Open && s.o.CA == nil {
-		code, err := qrCode(s.accountLink(), "QR code that makes an address in Delta Chat")
+		code, err := qrsvg.Draw(s.accountLink(), "QR code that makes an address in Delta Chat")
 		if err != nil {
 			s.fail(w, err)
 			return

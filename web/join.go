@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/qrsvg"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -173,7 +174,7 @@ type madePage struct {
 
 func (s *Server) showMade(w http.ResponseWriter, m made) {
 	link := s.loginLink(m.Address, m.Device)
-	code, err := qrCode(link, "QR code that takes this address over into Delta Chat")
+	code, err := qrsvg.Draw(link, "QR code that takes this address over into Delta Chat")
 	if err != nil {
 		s.fail(w, err)
 		return

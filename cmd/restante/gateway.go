@@ -38,7 +38,7 @@ func gatewayCommand(e env) *cobra.Command {
 	cmd.AddCommand(gatewayInit(e, h), gatewayRun(e, h), gatewayStatus(e, h), gatewayService(e, h),
 		gatewayContacts(e, h), gatewayAccept(e, h), gatewayInvite(e, h), gatewayGroup(e, h), gatewayKey(e, h),
 		gatewayBackup(e, h), gatewayRestore(e, h), gatewayPair(e, h),
-		gatewayLost(e, h))
+		gatewayLost(e, h), gatewayPage(e, h))
 	return cmd
 }
 
@@ -72,7 +72,8 @@ type openedGateway struct {
 	vault *vault.Vault
 	store *sqlstore.Store
 
-	running bool // it serves a mail client
+	running bool   // it serves a mail client
+	page    string // its address in a browser; "" while it does not run
 }
 
 // open opens the gateway in this process. Errors: vault.ErrNone, vault.ErrLocked if it

@@ -43,6 +43,7 @@ var gatewayOperations = map[string]operation{
 	"sheet":      opSheet,
 	"key-export": opKeyExport,
 	"key-import": opKeyImport,
+	"page":       opPage,
 }
 
 // do does an operation. request and reply are what JSON makes of them; reply may be nil.

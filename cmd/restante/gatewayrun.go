@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/restante/restante/gateway"
+	"github.com/restante/restante/gateway/page"
 )
 
 func gatewayRun(e env, h *gatewayHome) *cobra.Command {
@@ -54,19 +55,27 @@ func runGateway(ctx context.Context, e env, h *gatewayHome, readyFile string) (e
 		return err
 	}
 	defer console.Close()
+	browser, err := listenLoopback("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer browser.Close()
+	p := page.New(page.Options{Desk: desk{o}})
+	o.page = p.URL(browser.Addr())
 	if readyFile != "" {
-		say := gatewayReady{IMAP: imap.Addr().String(), SMTP: smtp.Addr().String(), User: o.Local().User, Password: o.Local().Password, PID: os.Getpid()}
+		say := gatewayReady{IMAP: imap.Addr().String(), SMTP: smtp.Addr().String(), User: o.Local().User, Password: o.Local().Password, Page: o.page, PID: os.Getpid()}
 		if err := say.write(readyFile); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(e.stderr, "restante: the gateway runs: IMAP at %s, SMTP at %s\n", imap.Addr(), smtp.Addr())
+	fmt.Fprintf(e.stderr, "restante: the gateway runs: IMAP at %s, SMTP at %s; `restante gateway page` leads to its page\n", imap.Addr(), smtp.Addr())
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return o.ServeIMAP(ctx, imap) })
 	group.Go(func() error { return o.ServeSubmission(ctx, smtp) })
 	group.Go(func() error { return o.Run(ctx) })
 	group.Go(func() error { return serveConsole(ctx, console, o) })
+	group.Go(func() error { return p.Serve(ctx, browser) })
 	return group.Wait()
 }
 
@@ -94,6 +103,7 @@ type gatewayReady struct {
 	SMTP     string `json:"smtp"`
 	User     string `json:"user"`
 	Password string `json:"password"`
+	Page     string `json:"page"`
 	PID      int    `json:"pid"`
 }
 

@@ -1,4 +1,4 @@
-package web
+package qrsvg
 
 import (
 	"regexp"
@@ -15,7 +15,7 @@ var svgRun = regexp.MustCompile(`M(\d+) (\d+)h(\d+)v1h-(\d+)z`)
 func TestQRCode(t *testing.T) {
 	t.Parallel()
 	const text = "dclogin:joe@example.org?p=secret&v=1"
-	svg, err := qrCode(text, `a "label" & more`)
+	svg, err := Draw(text, `a "label" & more`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestQRCode(t *testing.T) {
 
 func TestQRCodeTooLong(t *testing.T) {
 	t.Parallel()
-	if _, err := qrCode(strings.Repeat("x", 5000), ""); err == nil {
+	if _, err := Draw(strings.Repeat("x", 5000), ""); err == nil {
 		t.Error("a text that is too long was drawn")
 	}
 }

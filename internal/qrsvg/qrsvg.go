@@ -1,4 +1,6 @@
-package web
+// Package qrsvg draws QR codes for the inside of a page: no image has to be loaded, and
+// none is left in a cache.
+package qrsvg
 
 import (
 	"fmt"
@@ -11,10 +13,10 @@ import (
 // quietZone is the white around a QR code, in modules (ISO/IEC 18004, 5.3.8).
 const quietZone = 4
 
-// qrCode draws a text as a QR code in SVG, for the inside of a page: no image has to
-// be loaded, and none is left in a cache. The label is what a screen reader says. It
-// is black on white in dark pages too, since not every camera reads the inverse.
-func qrCode(text, label string) (template.HTML, error) {
+// Draw draws a text as a QR code in SVG. The label is what a screen reader says. It is
+// black on white in dark pages too, since not every camera reads the inverse. A text of
+// more than 2,331 bytes is an error.
+func Draw(text, label string) (template.HTML, error) {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return "", fmt.Errorf("draw QR code: %w", err)
