@@ -91,7 +91,7 @@ type Queue struct {
 func defaultQueue() Queue {
 	return Queue{
 		Enabled: true, TLS: "verified", HTTPS: true, Port: 25, HTTPSPort: 443, MaxAge: Duration(48 * time.Hour), Messages: 200000,
-		Destinations: 64, PerDestination: 4,
+		Destinations: 64, PerDestination: 10,
 	}
 }
 

@@ -51,7 +51,7 @@ type Options struct {
 // Limits bounds what a Worker does at a time, and how long it tries.
 type Limits struct {
 	Destinations   int           // domains at a time; 64
-	PerDestination int           // connections to one; 4
+	PerDestination int           // connections to one; 10
 	Lease          time.Duration // renewed at a third of it; 5 min
 	Poll           time.Duration // between two looks for work, beside hints; 5 s
 	Idle           time.Duration // that a connection is kept for the next message; 30 s
@@ -62,7 +62,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.Destinations, 64)
-	orDefault(&l.PerDestination, 4)
+	orDefault(&l.PerDestination, 10)
 	orDefault(&l.Lease, 5*time.Minute)
 	orDefault(&l.Poll, 5*time.Second)
 	orDefault(&l.Idle, 30*time.Second)
