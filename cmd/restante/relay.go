@@ -153,7 +153,7 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 	}
 	r.imap = imapd.New(imapd.Options{
 		Service: r.service, OfferBinding: r.cfg.Policy.OfferChannelBinding, TLS: r.tlsConfig("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
-		Push: r.push != nil,
+		Chatmail: true, Push: r.push != nil,
 		// Delta Chat sends a mail to so many recipients at once.
 		Shared: map[string]string{"/shared/vendor/deltachat/maxsmtprecipients": strconv.Itoa(l.Recipients)},
 	})

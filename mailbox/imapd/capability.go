@@ -18,8 +18,8 @@ var (
 		"NAMESPACE", "UIDPLUS", "MOVE", "UNSELECT", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 		"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY", "UTF8=ACCEPT",
 		"QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "OBJECTID", "WITHIN", "SAVEDATE", "PREVIEW", "PARTIAL", "MULTIAPPEND",
-		"UNAUTHENTICATE", "SORT", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "METADATA", "REPLACE", "UIDONLY", "INPROGRESS", "NOTIFY", "MULTISEARCH",
-		"XCHATMAIL", // Delta Chat takes the account for one of a chatmail relay
+		"UNAUTHENTICATE", "SORT", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES",
+		"METADATA", "REPLACE", "UIDONLY", "INPROGRESS", "NOTIFY", "MULTISEARCH",
 	}
 )
 
@@ -28,6 +28,9 @@ func (c *conn) capabilities() [][]string {
 		caps := [][]string{capsAlways, capsLoggedIn}
 		if !c.compressed {
 			caps = append(caps, []string{"COMPRESS=DEFLATE"})
+		}
+		if c.srv.o.Chatmail {
+			caps = append(caps, []string{"XCHATMAIL"})
 		}
 		if c.srv.o.Push {
 			caps = append(caps, []string{"XDELTAPUSH"})

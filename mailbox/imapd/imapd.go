@@ -64,6 +64,9 @@ type Options struct {
 	// what every client may know of the relay.
 	Shared map[string]string
 
+	// Chatmail tells Delta Chat that the account is on a relay for such programs.
+	Chatmail bool
+
 	// Push says that something wakes devices by their push tokens: they are kept,
 	// and clients are told to give them.
 	Push bool

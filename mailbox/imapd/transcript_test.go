@@ -28,7 +28,7 @@ import (
 //	with quota B N      the account may keep B bytes and N messages
 //	with tls            passwords are taken only under TLS
 //	with terms          the relay keeps mail for the default terms
-//	with push           the relay wakes devices
+//	with push           the relay wakes devices, and says so to Delta Chat
 //	with shared X Y     the server has the METADATA entry X, with the words Y
 //	with limit X N      a field of imapd.Limits: a number, or a duration
 //
@@ -104,6 +104,7 @@ func (p *play) options(t *testing.T) func(*imapd.Options) {
 			setLimit(t, &o.Limits, limit)
 		}
 		o.Push = p.script.Has("push")
+		o.Chatmail = o.Push
 		if name, value, ok := strings.Cut(p.script.Setting("shared"), " "); ok {
 			o.Shared = map[string]string{name: value}
 		}
