@@ -41,7 +41,9 @@ func (s *Service) sweep(ctx context.Context) {
 	s.endDebug(now)
 	for _, own := range s.ring.stale(now.Add(-s.o.Limits.Linger)) {
 		s.forget(own)
+		s.scrub.closed(now)
 	}
+	s.scrub.run(now)
 	for _, own := range s.ring.list() {
 		own.tables.sweep(now.Add(-s.o.Limits.Linger))
 	}

@@ -134,6 +134,7 @@ type Service struct {
 	idleTables             atomic.Int64
 	calendar               calendar
 	debug                  debugging
+	scrub                  scrubbing // of keepHouse
 	expiry                 expiry
 	space                  space
 	room                   queueRoom

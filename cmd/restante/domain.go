@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/config"
@@ -48,7 +49,7 @@ func (d *domain) openService(cfg *config.Config, log *slog.Logger, change func(*
 		Terms:        termsOf(&cfg.Expiry),
 		TempDir:      cfg.DataDir,
 		Space:        d.store.Space,
-		Limits:       mailbox.Limits{Queue: cfg.Queue.Messages},
+		Limits:       mailbox.Limits{Queue: cfg.Queue.Messages, Linger: time.Duration(cfg.Limits.KeyLinger)},
 	}
 	if cfg.Policy.Operator != "" {
 		if o.Operator, err = addr.Parse(cfg.Policy.Operator); err != nil {

@@ -37,6 +37,9 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 	if err != nil {
 		return err
 	}
+	if err := clobberFreed(e.getenv); err != nil {
+		return err
+	}
 	log := newLog(e.stderr, cfg.Log)
 	harden(log)
 	r, err := openRelay(ctx, cfg, log, e.getenv, relayOptions{})

@@ -327,6 +327,7 @@ func (c *Config) checkLimits(k *checker) {
 	between(k, "limits.handshake_timeout", l.HandshakeTimeout, second, hour)
 	between(k, "limits.smtp_idle_timeout", l.SMTPIdleTimeout, 10*second, 24*hour)
 	between(k, "limits.imap_idle_timeout", l.IMAPIdleTimeout, hour/2, 24*hour) // RFC 9051, 5.4
+	between(k, "limits.key_linger", l.KeyLinger, second, hour)
 	between(k, "limits.progress_timeout", l.ProgressTimeout, 5*second, 24*hour)
 	between(k, "limits.disk_reserve", l.DiskReserve, 0, 16<<30)
 	between(k, "limits.stop_timeout", l.StopTimeout, second, hour)

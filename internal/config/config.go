@@ -241,6 +241,10 @@ type Limits struct {
 	// 30 minutes at least.
 	IMAPIdleTimeout Duration `toml:"imap_idle_timeout"`
 
+	// How long the keys of an account stay in memory after its last session, for
+	// the next one.
+	KeyLinger Duration `toml:"key_linger"`
+
 	// How long a message on its way in or out may make no progress. There is no
 	// limit for the whole of it: slow links are as good as fast ones.
 	ProgressTimeout Duration `toml:"progress_timeout"`

@@ -39,6 +39,7 @@ func Default() *Config {
 			HandshakeTimeout:      Duration(10 * time.Second),
 			SMTPIdleTimeout:       Duration(5 * time.Minute),
 			IMAPIdleTimeout:       Duration(35 * time.Minute),
+			KeyLinger:             Duration(30 * time.Second),
 			ProgressTimeout:       Duration(time.Minute),
 			StopTimeout:           Duration(10 * time.Second),
 			DiskReserve:           64 << 20,
