@@ -12,7 +12,7 @@ import (
 	"github.com/restante/restante/pgp"
 )
 
-func generate(t *testing.T, address string) (addr.Address, *pgp.Key) {
+func generate(t testing.TB, address string) (addr.Address, *pgp.Key) {
 	t.Helper()
 	a := addr.MustParse(address)
 	k, err := pgp.Generate(a, pgp.KeyOptions{})

@@ -49,7 +49,7 @@ type testRelay struct {
 	imaps   string
 }
 
-func openTestStore(t *testing.T, path string, key func(seal.StoreID) *seal.RelayKey) *sqlstore.Store {
+func openTestStore(t testing.TB, path string, key func(seal.StoreID) *seal.RelayKey) *sqlstore.Store {
 	t.Helper()
 	s, err := sqlstore.Open(context.WithoutCancel(t.Context()), sqlstore.Options{
 		Path: path, CheckOnClose: true,
@@ -61,7 +61,7 @@ func openTestStore(t *testing.T, path string, key func(seal.StoreID) *seal.Relay
 	return s
 }
 
-func newRelay(t *testing.T, change ...func(*mailbox.Options)) *testRelay {
+func newRelay(t testing.TB, change ...func(*mailbox.Options)) *testRelay {
 	t.Helper()
 	dir := t.TempDir()
 	key := func(id seal.StoreID) *seal.RelayKey { return seal.NewRelayKey([seal.RelaySecretSize]byte{1}, id) }
@@ -99,7 +99,7 @@ func newRelay(t *testing.T, change ...func(*mailbox.Options)) *testRelay {
 
 // serve runs f until the test ends, and waits for it. The cleanup comes before those
 // of what f stands on.
-func serve(t *testing.T, f func(context.Context) error) (stop func()) {
+func serve(t testing.TB, f func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
@@ -114,13 +114,13 @@ func serve(t *testing.T, f func(context.Context) error) (stop func()) {
 	return stop
 }
 
-func closeOrFail(t *testing.T, c io.Closer) {
+func closeOrFail(t testing.TB, c io.Closer) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-func listenLoopback(t *testing.T) net.Listener {
+func listenLoopback(t testing.TB) net.Listener {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -130,7 +130,7 @@ func listenLoopback(t *testing.T) net.Listener {
 }
 
 // account makes an account at the relay.
-func (r *testRelay) account(t *testing.T, name string) Account {
+func (r *testRelay) account(t testing.TB, name string) Account {
 	t.Helper()
 	c, err := r.service.CreateAccount(t.Context(), addr.MustParse(name+"@relay.test"), mailbox.NewAccountOptions{})
 	if err != nil {
@@ -140,7 +140,7 @@ func (r *testRelay) account(t *testing.T, name string) Account {
 }
 
 // inbox returns the mail in an account's INBOX at the relay.
-func (r *testRelay) inbox(t *testing.T, a Account) [][]byte {
+func (r *testRelay) inbox(t testing.TB, a Account) [][]byte {
 	t.Helper()
 	x, err := r.service.Login(t.Context(), mailbox.Login{User: a.Address, Secret: a.Password})
 	if err != nil {
@@ -150,7 +150,7 @@ func (r *testRelay) inbox(t *testing.T, a Account) [][]byte {
 	return mailIn(t, x, mailbox.Inbox)
 }
 
-func mailIn(t *testing.T, x *mailbox.Session, box mailbox.MailboxID) (list [][]byte) {
+func mailIn(t testing.TB, x *mailbox.Session, box mailbox.MailboxID) (list [][]byte) {
 	t.Helper()
 	err := x.Fetch(t.Context(), box, mailbox.AllUIDs(), func(i *mailbox.Item) error {
 		b, err := i.Body(t.Context())
@@ -182,7 +182,7 @@ type home struct {
 }
 
 // newHome sets up a gateway for an account, with a key of its own.
-func newHome(t *testing.T, account Account) *home {
+func newHome(t testing.TB, account Account) *home {
 	t.Helper()
 	v, o := newVault(t)
 	h := &home{dir: t.TempDir(), account: account, options: o, vault: v}
@@ -199,7 +199,7 @@ func newHome(t *testing.T, account Account) *home {
 	return h
 }
 
-func (h *home) open(t *testing.T) {
+func (h *home) open(t testing.TB) {
 	t.Helper()
 	h.store = openTestStore(t, filepath.Join(h.dir, "mail.db"), func(id seal.StoreID) *seal.RelayKey {
 		key, err := StoreKey(h.vault, id)
@@ -217,26 +217,32 @@ func (h *home) open(t *testing.T) {
 	}
 }
 
-func (h *home) close(t *testing.T) {
+func (h *home) close(t testing.TB) {
 	closeOrFail(t, h.Gateway)
 	closeOrFail(t, h.store)
 	closeOrFail(t, h.vault)
 }
 
 // reopen is a restart of the gateway.
-func (h *home) reopen(t *testing.T) {
+func (h *home) reopen(t testing.TB) {
 	t.Helper()
 	h.close(t)
+	h.unlock(t)
+	h.open(t)
+}
+
+// unlock opens the vault.
+func (h *home) unlock(t testing.TB) {
+	t.Helper()
 	v, err := vault.Open(h.options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.vault = v
-	h.open(t)
 }
 
 // knows pins somebody's key.
-func (h *home) knows(t *testing.T, address string, c *pgp.Cert) {
+func (h *home) knows(t testing.TB, address string, c *pgp.Cert) {
 	t.Helper()
 	a := addr.MustParse(address)
 	_, err := h.Contacts().Update(a, func(p Peer) (Peer, Event) {
@@ -255,7 +261,7 @@ type sent struct {
 }
 
 // openMail decrypts a mail with the key of one of its recipients.
-func openMail(t *testing.T, raw []byte, reader *pgp.Key, writers ...*pgp.Cert) sent {
+func openMail(t testing.TB, raw []byte, reader *pgp.Key, writers ...*pgp.Cert) sent {
 	t.Helper()
 	var text bytes.Buffer
 	opened, err := pgp.Open(&text, bytes.NewReader(raw), pgp.DecryptOptions{Keys: []*pgp.Key{reader}, Certs: writers})

@@ -20,16 +20,21 @@ import (
 )
 
 // sync runs cycles on one connection until both sides agree.
-func (h *home) sync(t *testing.T) {
+func (h *home) sync(t testing.TB) {
 	t.Helper()
 	if err := h.trySync(t); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (h *home) trySync(t *testing.T) error {
+func (h *home) trySync(t testing.TB) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	return h.syncWithin(t, testTimeout)
+}
+
+func (h *home) syncWithin(t testing.TB, most time.Duration) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
 	r, err := h.upstream.connect(ctx)
 	if err != nil {
@@ -47,7 +52,7 @@ func (h *home) trySync(t *testing.T) error {
 }
 
 // other is another client of the account, straight at the provider.
-func other(t *testing.T, a Account) *remote {
+func other(t testing.TB, a Account) *remote {
 	t.Helper()
 	u, err := a.Upstream()
 	if err != nil {
@@ -62,7 +67,7 @@ func other(t *testing.T, a Account) *remote {
 }
 
 // must fails the test on an error.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
