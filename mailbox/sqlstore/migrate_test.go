@@ -125,10 +125,11 @@ func atSchema(t *testing.T, n int) Options {
 			VALUES (7, 0, 0, 0, 3, 1, 1, 2, 5, 20000)`,
 		`INSERT INTO account_key (account_id, generation, public) VALUES (7, 1, x'00')`,
 		`INSERT INTO address (addr_mac, account_id, n, entry_ct) VALUES (zeroblob(16), 7, 1, x'00')`,
-		`INSERT INTO mailbox VALUES (7, 1, x'01', x'01', 0, 5, 2, 2, 0, 1, 1, 0, 3, 1)`,
-		`INSERT INTO message VALUES (7, 1, 1, 2, 0, 0, 3, 1, 20000, 20000, zeroblob(16))`,
-		`INSERT INTO sealed VALUES (7, 1, 1, x'02', x'03')`,
-		`INSERT INTO body VALUES (7, zeroblob(16), x'040506')`,
+		`INSERT INTO mailbox (account_id, mailbox_id, name_mac, name_ct, special_use, uidvalidity, uidnext, highestmodseq, vanish_floor,
+			messages, unseen, deleted, size, recent) VALUES (7, 1, x'01', x'01', 0, 5, 2, 2, 0, 1, 1, 0, 3, 1)`,
+		`INSERT INTO message (account_id, mailbox_id, uid, modseq, flags, stage, size, generation, day, saved, blob_id) VALUES (7, 1, 1, 2, 0, 0, 3, 1, 20000, 20000, zeroblob(16))`,
+		`INSERT INTO sealed (account_id, mailbox_id, uid, key_ct, env_ct) VALUES (7, 1, 1, x'02', x'03')`,
+		`INSERT INTO body (account_id, blob_id, data) VALUES (7, zeroblob(16), x'040506')`,
 	} {
 		if _, err := q.exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)

@@ -104,7 +104,7 @@ func TestPlaceholders(t *testing.T) {
 var mayScan = []string{
 	"queryVersion", "queryMeta", "querySetSchema", "querySetCheck", "queryCalendar", "querySetCalendar", "queryPlace", "querySetPlace", "queryTakeIdentity", "queryProgram", "querySetProgram", // one row
 	"queryOldDeliveries", "queryLongMemories", "queryExpirePushTokens", "queryEveryFile", "queryIntegrity", "queryWrongCounters", "queryWrongNumbers", // sweep and check
-	"queryCensus", "queryWaiting", // what the operator asks for
+	"queryCensus", "queryWaiting", "queryForgetLeases", // what the operator asks for
 }
 
 // maySort are those that put in order, or group, what they read of an account
