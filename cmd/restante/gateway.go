@@ -38,7 +38,7 @@ func gatewayCommand(e env) *cobra.Command {
 	cmd.AddCommand(gatewayInit(e, h), gatewayRun(e, h), gatewayStatus(e, h), gatewayService(e, h),
 		gatewayContacts(e, h), gatewayAccept(e, h), gatewayInvite(e, h), gatewayGroup(e, h), gatewayKey(e, h),
 		gatewayBackup(e, h), gatewayRestore(e, h), gatewayPair(e, h),
-		gatewayLost(e, h), gatewayPage(e, h))
+		gatewayLost(e, h), gatewayPage(e, h), gatewayLeakcheck(e, h))
 	return cmd
 }
 

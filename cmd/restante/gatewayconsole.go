@@ -40,6 +40,7 @@ var gatewayOperations = map[string]operation{
 	"backup":     opBackup,
 	"pair-link":  opPairLink,
 	"pair":       opPair,
+	"leak-mail":  opLeakMail,
 	"sheet":      opSheet,
 	"key-export": opKeyExport,
 	"key-import": opKeyImport,
