@@ -85,9 +85,9 @@ var invariants = []invariant{
 		SELECT kept.account_id, 0 FROM (
 			SELECT account_id, blob_id FROM body UNION ALL SELECT account_id, blob_id FROM body_file
 			UNION ALL SELECT account_id, blob_id FROM shared) AS kept
-		WHERE NOT EXISTS (SELECT 1 FROM message
-			WHERE message.account_id = kept.account_id AND message.blob_id = kept.blob_id)
-		AND NOT (kept.account_id = 0 AND kept.blob_id IN (SELECT blob_id FROM job))`},
+		LEFT JOIN (SELECT account_id, blob_id FROM message UNION SELECT 0, blob_id FROM job) AS held
+		ON held.account_id = kept.account_id AND held.blob_id = kept.blob_id
+		WHERE held.blob_id IS NULL`},
 	{"every job has one body", `
 		SELECT 0, job_id FROM job
 		LEFT JOIN body ON body.account_id = 0 AND body.blob_id = job.blob_id
