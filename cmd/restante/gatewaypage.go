@@ -91,7 +91,7 @@ func (d desk) Invite(ctx context.Context, group string) (link string, err error)
 
 func (d desk) Follow(ctx context.Context, link string) (string, error) {
 	if !gateway.IsInvitation(link) {
-		return "", errors.New("that is no invitation: it begins with https://i.delta.chat/# or OPENPGP4FPR:")
+		return "", errors.New("that is no invitation, which begins with https://i.delta.chat/ or OPENPGP4FPR")
 	}
 	var v joinView
 	err := d.ask(ctx, "join", link, &v)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"slices"
 
 	"github.com/restante/restante/mailbox"
 )
@@ -67,11 +66,6 @@ func (b *block) textsOf(n int) (off, end int64) {
 		return b.docs[n].texts, b.docs[n+1].texts
 	}
 	return b.docs[n].texts, b.end
-}
-
-// find returns the number of a message in the block, or false.
-func (b *block) find(uid mailbox.UID) (int, bool) {
-	return slices.BinarySearchFunc(b.docs, uid, func(d doc, uid mailbox.UID) int { return int(int64(d.uid) - int64(uid)) })
 }
 
 // readBlock reads the head of a block.
