@@ -48,7 +48,7 @@ func TestFederationKill(t *testing.T) {
 	here.straight(t)
 	there.straight(t)
 	alice, bob := here.citizen(t, "alice"), there.citizen(t, "bob")
-	body := newGnuPG(t, []account{alice, bob}).mail(t, alice, bob, "over two relays")
+	body := newGnuPG(t, []account{alice, bob}).discreet(t, alice, bob, "over two relays")
 
 	var acked ledger
 	for round, victim := range []*town{there, here, there, here} {
@@ -93,7 +93,7 @@ func TestFederationCut(t *testing.T) {
 	here, there := c.found(t, "here.test", ""), c.found(t, "there.test", "")
 	line := newCutter(t, there, 0, 10, 40, 300, 600, 900, 1200, 1600, 2000, 3000, 3500, 4000)
 	alice, bob := here.citizen(t, "alice"), there.citizen(t, "bob")
-	body := newGnuPG(t, []account{alice, bob}).mail(t, alice, bob, strings.Repeat("a long text ", 100))
+	body := newGnuPG(t, []account{alice, bob}).discreet(t, alice, bob, strings.Repeat("a long text ", 100))
 	client := here.smtp(t, alice)
 	for i := range 5 {
 		mail := messageID.ReplaceAllString(body, fmt.Sprintf("Message-ID: <%d@cut.invalid>", i))
@@ -127,7 +127,7 @@ func TestFederationLeaksNothing(t *testing.T) {
 	there.straight(t)
 	c.dns.load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.1.250\n")
 	alice, bob := here.citizen(t, "alice-marked"), there.citizen(t, "bob-marked")
-	body := newGnuPG(t, []account{alice, bob}).mail(t, alice, bob, "unmarked")
+	body := newGnuPG(t, []account{alice, bob}).discreet(t, alice, bob, "unmarked")
 	client := here.smtp(t, alice)
 	for i, to := range []string{bob.Address, "nobody-marked@there.test", "zoe-marked@down.test"} {
 		mail := messageID.ReplaceAllString(body, fmt.Sprintf("Message-ID: <%d@marked.invalid>", i))

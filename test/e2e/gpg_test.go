@@ -65,6 +65,13 @@ Content-Type: application/octet-stream
 	return strings.ReplaceAll(msg, "\n", "\r\n")
 }
 
+// discreet is mail whose subject nobody sees. For the other kind the relay writes its
+// sender a notice, which would be one message more in the mailbox.
+func (g gnupg) discreet(t *testing.T, from, to account, text string) string {
+	t.Helper()
+	return strings.Replace(g.mail(t, from, to, text), "a subject nobody should see", "...", 1)
+}
+
 // decrypt opens the armored message inside a mail.
 func (g gnupg) decrypt(t *testing.T, mail string) string {
 	t.Helper()

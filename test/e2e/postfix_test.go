@@ -239,7 +239,7 @@ func TestPostfix(t *testing.T) {
 	g := newGnuPG(t, []account{alice, zoe})
 	client := here.smtp(t, alice)
 
-	letter := g.mail(t, alice, zoe, "to Postfix")
+	letter := g.discreet(t, alice, zoe, "to Postfix")
 	must(t, send(client, alice.Address, zoe.Address, letter))
 	eventually(t, "zoe has her mail", func() bool { return len(post.mails(t)) == 1 })
 	got := post.mails(t)[0]

@@ -27,7 +27,7 @@ func TestSpeedRelays(t *testing.T) {
 	here, there := c.found(t, "here.test", "[limits]\ncommand_rate = 1000000\n"), c.found(t, "there.test", "[limits]\ncommand_rate = 1000000\nmails_per_domain = 1000000\nmails_per_network = 1000000\n")
 	there.straight(t)
 	alice, bob := here.citizen(t, "alice"), there.citizen(t, "bob")
-	body := newGnuPG(t, []account{alice, bob}).mail(t, alice, bob, strings.Repeat("0123456789abcdef", 80))
+	body := newGnuPG(t, []account{alice, bob}).discreet(t, alice, bob, strings.Repeat("0123456789abcdef", 80))
 	start := time.Now()
 	var sending sync.WaitGroup
 	for i := range 16 {
