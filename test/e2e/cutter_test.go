@@ -7,13 +7,18 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A cutter stands before a town, where others find it, and lets through so many
-// bytes of each connection before it cuts it.
+// bytes of each connection before it cuts it. While it is slow, what it lets through
+// crawls, both ways and on every connection.
 type cutter struct {
-	to string
+	to      string
+	slow    atomic.Bool
+	crawled atomic.Int64 // pieces that crawled
 
 	mu      sync.Mutex
 	budgets []int64 // of the next connections; after the last, there is no limit
@@ -91,17 +96,57 @@ func (c *cutter) pass(in net.Conn) {
 	budget, limited := c.next(in, out)
 	var back sync.WaitGroup
 	back.Go(func() {
-		_, _ = io.Copy(in, out) // either side may end it
+		_, _ = io.Copy(paced{in, c}, out) // either side may end it
 		in.Close()
 	})
 	if limited {
-		_, _ = io.CopyN(out, in, budget)
+		_, _ = io.CopyN(paced{out, c}, in, budget)
 	} else {
-		_, _ = io.Copy(out, in)
+		_, _ = io.Copy(paced{out, c}, in)
 	}
 	out.Close()
 	if limited {
 		in.Close()
 	}
 	back.Wait()
+}
+
+// A slow line carries 100 bytes in 10 ms, so that a message takes a third of a second
+// and a handshake as long.
+const (
+	crawlBytes = 100
+	crawlPause = 10 * time.Millisecond
+)
+
+// paced is one direction of a connection, as slow as its cutter is at each moment.
+type paced struct {
+	net.Conn
+	line *cutter
+}
+
+func (p paced) Write(b []byte) (n int, err error) {
+	for len(b) > n && err == nil {
+		piece := b[n:]
+		if p.line.slow.Load() {
+			piece = piece[:min(crawlBytes, len(piece))]
+			time.Sleep(crawlPause) // it is what the line is like
+			p.line.crawled.Add(1)
+		}
+		var k int
+		k, err = p.Conn.Write(piece)
+		n += k
+	}
+	return n, err
+}
+
+// ReadFrom hides that of the connection, which would not crawl.
+func (p paced) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{p}, r)
+}
+
+// awaitCrawl waits until so many more pieces have crawled.
+func (c *cutter) awaitCrawl(t *testing.T, pieces int64) {
+	t.Helper()
+	until := c.crawled.Load() + pieces
+	eventually(t, "the slow line carries something", func() bool { return c.crawled.Load() >= until })
 }
