@@ -3,12 +3,9 @@ package mailbox
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/restante/restante/internal/addr"
 )
 
 // Space is how much room a store has.
@@ -122,48 +119,14 @@ func (s *Service) changeRoom(is level, left Space) {
 	}
 }
 
-const postmasterText = "From: Restante <%[1]s>\r\nTo: <%[1]s>\r\nSubject: The relay's disk is nearly full\r\nDate: %[2]s\r\n" +
-	"Message-ID: <%[3]x.space@%[4]s>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" +
-	"%[5]d %% of the disk is free. Below %[6]d %% nobody can sign up; below %[7]d %% mail is put off (452) until there\r\n" +
+const spaceSubject = "The relay's disk is nearly full"
+
+const spaceText = "%d %% of the disk is free. Below %d %% nobody can sign up; below %d %% mail is put off (452) until there\r\n" +
 	"is room. Reading, deleting and the queue go on. What is overdue by the terms was deleted.\r\n\r\n" +
 	"Make the disk larger, or lower the quota or the days of mail in the configuration. This is said once.\r\n"
 
-// tellPostmaster puts a mail into the operator's mailbox, if there is one here. The
-// operator reads the log otherwise. It reports whether it need not be tried again.
+// tellPostmaster tells the operator of the disk. It reports whether it need not be
+// tried again.
 func (s *Service) tellPostmaster(ctx context.Context, left Space) bool {
-	to, err := s.operator()
-	if err != nil {
-		return true
-	}
-	text := fmt.Sprintf(postmasterText, to, s.now().UTC().Format(time.RFC1123Z), randomID(), s.o.Domain,
-		left.percent(), scarceBelow, spentBelow)
-	r, err := s.recipient(ctx, to, int64(len(text)))
-	if isUnwilling(err) {
-		return true
-	}
-	if err == nil {
-		err = s.deliverOwn(ctx, r, text)
-	}
-	if err != nil {
-		s.complain(ctx, "tell the postmaster", 0, err)
-	}
-	return err == nil
-}
-
-// operator returns the address of who is told what the relay has to say.
-func (s *Service) operator() (addr.Address, error) {
-	if !s.o.Operator.IsZero() {
-		return s.o.Operator, nil
-	}
-	return addr.Parse("postmaster@" + s.o.Domain)
-}
-
-// deliverOwn delivers a text of the relay's own.
-func (s *Service) deliverOwn(ctx context.Context, r Recipient, text string) error {
-	m, err := s.receive(ctx, strings.NewReader(text), ReceiveOptions{})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	return s.Deliver(ctx, addr.Address{}, []Recipient{r}, m)
+	return s.TellOperator(ctx, spaceSubject, fmt.Sprintf(spaceText, left.percent(), scarceBelow, spentBelow)) == nil
 }

@@ -31,6 +31,7 @@ func (r *relay) openACME(o relayOptions) (*listen.ACME, error) {
 	}
 	opts := listen.ACMEOptions{
 		Directory: c.Directory, Dir: filepath.Join(r.tlsDir(), "acme"), Names: acmeNames(r.cfg), Log: r.log, Now: o.now, Tick: o.acmeTick,
+		Alarm: r.tellOfCertificate,
 	}
 	if c.RootFile != "" {
 		pem, err := os.ReadFile(c.RootFile)
@@ -43,6 +44,22 @@ func (r *relay) openACME(o relayOptions) (*listen.ACME, error) {
 		}
 	}
 	return listen.OpenACME(opts)
+}
+
+// alarmTimeout bounds the delivery of a mail to the operator.
+const alarmTimeout = time.Minute
+
+// tellOfCertificate puts a mail into the operator's mailbox: clients will refuse the
+// relay, or do so already.
+func (r *relay) tellOfCertificate(s listen.CertState) {
+	ctx, cancel := context.WithTimeout(context.Background(), alarmTimeout)
+	defer cancel()
+	text := fmt.Sprintf("The certificate for %s ends on %s, and no new one can be had since %s:\r\n\r\n  %v\r\n\r\n"+
+		"It is tried again every hour, and the old one is served on; clients and other relays refuse it when it\r\n"+
+		"has ended. `restante doctor` looks at what the authority needs: the name in the DNS, and port 80 or 443.\r\n",
+		s.Name, s.NotAfter.UTC().Format("2 January 2006, 15:04 UTC"), s.Since.UTC().Format("2 January 2006, 15:04 UTC"), s.Fault)
+	// An error is in the log already.
+	_ = r.service.TellOperator(ctx, "The relay's certificate is not renewed", text)
 }
 
 // acmeNames are the names that need a certificate which the world trusts: where

@@ -178,3 +178,24 @@ func TestCertificateStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestCertificateAlarm: the operator finds a mail that says what is wrong.
+func TestCertificateAlarm(t *testing.T) {
+	t.Parallel()
+	r := openTestRelay(t, func(cfg *config.Config) { cfg.Policy.Operator = "operator@" + cfg.Domain })
+	if _, err := (direct{r.service, r.cfg.Domain}).do(t.Context(), adminRequest{Op: opNew, Ref: "operator"}); err != nil {
+		t.Fatal(err)
+	}
+	before, err := r.service.Census(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.tellOfCertificate(listen.CertState{Name: "mail.test", NotAfter: time.Now(), Fault: errors.New("no"), Since: time.Now()})
+	after, err := r.service.Census(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := after.Messages - before.Messages; got != 1 {
+		t.Errorf("the operator got %d mails, want 1", got)
+	}
+}

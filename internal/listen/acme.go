@@ -51,6 +51,10 @@ type ACMEOptions struct {
 	// one under which clients know the relay.
 	Names []string
 
+	// Alarm is called when an order was refused, and a certificate has less than a week
+	// left or has expired: once for each of the two. Nil tells nobody but the log.
+	Alarm func(CertState)
+
 	// Log gets a line when a certificate came or was refused. Nil discards them.
 	Log *slog.Logger
 
@@ -82,6 +86,7 @@ type acmeName struct {
 	cert  *tls.Certificate // nil until the first was issued
 	fault error            // of the last order, nil if that went well
 	since time.Time        // of the fault
+	stage int              // how far it has come that Alarm was told of
 }
 
 // CertState tells how it stands with the certificate of one name.
@@ -147,14 +152,18 @@ func (a *ACME) States() []CertState {
 	defer a.mu.Unlock()
 	var states []CertState
 	for _, name := range a.opts.Names {
-		n := a.names[name]
-		s := CertState{Name: name, Fault: n.fault, Since: n.since}
-		if n.cert != nil {
-			s.NotAfter = n.cert.Leaf.NotAfter
-		}
-		states = append(states, s)
+		states = append(states, a.stateLocked(name))
 	}
 	return states
+}
+
+func (a *ACME) stateLocked(name string) CertState {
+	n := a.names[name]
+	s := CertState{Name: name, Fault: n.fault, Since: n.since}
+	if n.cert != nil {
+		s.NotAfter = n.cert.Leaf.NotAfter
+	}
+	return s
 }
 
 // Run orders what is due until ctx ends, and then returns nil. A refused order
@@ -182,6 +191,7 @@ func (a *ACME) look(ctx context.Context) {
 	for _, name := range a.opts.Names {
 		if ctx.Err() == nil && a.due(name) {
 			a.settle(name, a.obtain(ctx, name))
+			a.alarm(name)
 		}
 	}
 }
@@ -216,6 +226,33 @@ func (a *ACME) settle(name string, err error) {
 		a.opts.Log.Error("no new certificate, trying again every hour", "name", name, "error", err.Error())
 	}
 	n.fault = err
+}
+
+// alarm tells of a certificate that is about to end, or has ended, without a new one.
+func (a *ACME) alarm(name string) {
+	a.mu.Lock()
+	n := a.names[name]
+	stage := n.stageAt(a.opts.Now())
+	worse := stage > n.stage
+	n.stage = stage
+	s := a.stateLocked(name)
+	a.mu.Unlock()
+	if worse && a.opts.Alarm != nil {
+		a.opts.Alarm(s)
+	}
+}
+
+// stageAt says how near the end is: 0 far or renewed, 1 less than a week, 2 over.
+func (n *acmeName) stageAt(now time.Time) int {
+	switch {
+	case n.fault == nil || n.cert == nil:
+		return 0
+	case now.After(n.cert.Leaf.NotAfter):
+		return 2
+	case n.cert.Leaf.NotAfter.Sub(now) < expiryAlarm:
+		return 1
+	}
+	return 0
 }
 
 // readChain reads the certificate of a name, or returns nil if there is none.

@@ -200,6 +200,8 @@ func TestACMERefusal(t *testing.T) {
 	w.http.Close()
 	w.serveTLS(t)
 	w.acme.look(t.Context())
+	var alarms []CertState
+	w.acme.opts.Alarm = func(s CertState) { alarms = append(alarms, s) }
 	s := w.acme.States()
 	if s[0].Fault != nil {
 		t.Fatalf("one name that leads nowhere kept another from its certificate: %v", s[0].Fault)
@@ -223,8 +225,17 @@ func TestACMERefusal(t *testing.T) {
 	if !s[1].Since.Equal(began) {
 		t.Error("a fault that goes on began anew")
 	}
-	w.pass(30 * 24 * time.Hour)
-	w.acme.look(t.Context())
+	if len(alarms) != 0 {
+		t.Errorf("alarms with ten days left: %+v", alarms)
+	}
+	for range 3 { // once at a week, once at the end
+		w.pass(4 * 24 * time.Hour)
+		w.acme.look(t.Context())
+		w.acme.look(t.Context())
+	}
+	if len(alarms) != 2 || alarms[0].Name != "mail.test" || alarms[1].Fault == nil {
+		t.Errorf("got alarms %+v, want one before and one after the end", alarms)
+	}
 	if cert := w.acme.Certificate(&tls.ClientHelloInfo{}); cert == nil {
 		t.Error("an expired certificate is not served any more")
 	}
