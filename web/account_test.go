@@ -70,7 +70,7 @@ func TestAccountDevices(t *testing.T) {
 	if !strings.Contains(page.text(), "Laptop & <b>phone</b>") {
 		t.Errorf("the label is not shown as it was typed:\n%s", page.text())
 	}
-	w.act(t, page, "/account/device", "label", strings.Repeat("x", 65)).want(t, http.StatusUnprocessableEntity)
+	page = w.act(t, page, "/account/device", "label", strings.Repeat("x", 65)).want(t, http.StatusUnprocessableEntity)
 
 	page = w.act(t, page, "/account/device", "label", "Chat", "keeps", "yes").want(t, http.StatusOK)
 	keeping, err := w.service.Login(t.Context(), mailbox.Login{User: "joe", Secret: secretIn(t, page)})
