@@ -30,6 +30,9 @@ func (s *Server) servers(kind string, implicit, starttls int) []mailServer {
 	if implicit != 0 {
 		list = append(list, mailServer{kind, s.o.Hostname, implicit, true})
 	}
+	if s.o.Ports.Shared != 0 {
+		list = append(list, mailServer{kind, kind + "." + s.domain, s.o.Ports.Shared, true})
+	}
 	if starttls != 0 {
 		list = append(list, mailServer{kind, s.o.Hostname, starttls, false})
 	}

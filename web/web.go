@@ -95,6 +95,10 @@ type Options struct {
 type Ports struct {
 	IMAPS, IMAP       int // with TLS from the first byte, and with STARTTLS
 	SMTPS, Submission int
+
+	// Shared is the https port, if it takes mail clients too, under the names imap and
+	// smtp below the domain; else 0.
+	Shared int
 }
 
 // Limits bounds what requests can take. Each zero field is its default.

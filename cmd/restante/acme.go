@@ -66,7 +66,11 @@ func (r *relay) tellOfCertificate(s listen.CertState) {
 // clients connect, and where mail programs and other relays look things up.
 func acmeNames(cfg *config.Config) []string {
 	names := []string{cfg.Hostname}
-	for _, prefix := range []string{"autoconfig.", "mta-sts.", "openpgpkey."} {
+	prefixes := []string{"autoconfig.", "mta-sts.", "openpgpkey."}
+	if cfg.Listen.Shared {
+		prefixes = append(prefixes, "imap.", "smtp.")
+	}
+	for _, prefix := range prefixes {
 		if name := prefix + cfg.Domain; !slices.Contains(names, name) {
 			names = append(names, name)
 		}

@@ -128,4 +128,9 @@ func (z *zone) addServices(l *config.Listen, host string) {
 	for _, name := range []string{"autoconfig", "autodiscover", "openpgpkey"} {
 		z.add(name, "CNAME", host)
 	}
+	if l.Shared {
+		z.about("Where mail programs find the servers at the https port.")
+		z.add("imap", "CNAME", host)
+		z.add("smtp", "CNAME", host)
+	}
 }

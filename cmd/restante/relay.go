@@ -205,7 +205,7 @@ func (r *relay) allPorts() []port {
 		{"mx", l.MX, nil},
 		{"imaps", l.IMAPS, r.tlsConfig("imap")},
 		{"imap", l.IMAP, nil},
-		{"https", l.HTTPS, r.tlsConfig("http/1.1")},
+		{"https", l.HTTPS, r.tlsConfig(httpsProtocols(l)...)},
 		{"http", l.HTTP, nil},
 		{"metrics", l.Metrics, nil},
 	}
@@ -267,7 +267,7 @@ func (r *relay) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	serve := map[string]func(context.Context, net.Listener) error{
 		"smtps": r.smtp.ServeSubmission, "submission": r.smtp.ServeSubmission, "mx": r.smtp.ServeMX,
-		"imaps": r.imap.Serve, "imap": r.imap.Serve, "https": r.web.Serve, "http": r.web.Serve,
+		"imaps": r.imap.Serve, "imap": r.imap.Serve, "https": r.serveHTTPS, "http": r.web.Serve,
 		acmePort: r.serveACME, "metrics": r.serveMetrics,
 	}
 	for name, ln := range r.ports {

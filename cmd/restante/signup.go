@@ -41,7 +41,7 @@ func (r *relay) makeWeb(signup *web.Signup) (err error) {
 	r.web, err = web.New(web.Options{
 		Service: r.service, Signup: signup, Domain: r.cfg.Domain, Hostname: r.cfg.Hostname, CA: r.tls.CA(), Cleartext: r.ownersClear(),
 		URL: r.pagesURL(), STS: stsPolicy(r.cfg), DKIM: r.dkim.find(), Deliver: r.deliverHTTPS(), Peer: peerOf, Log: r.log,
-		Ports: web.Ports{IMAPS: r.portOf("imaps"), IMAP: r.portOf("imap"), SMTPS: r.portOf("smtps"), Submission: r.portOf("submission")},
+		Ports: web.Ports{IMAPS: r.portOf("imaps"), IMAP: r.portOf("imap"), SMTPS: r.portOf("smtps"), Submission: r.portOf("submission"), Shared: r.sharedPort()},
 	})
 	return err
 }

@@ -277,6 +277,9 @@ func (c *Config) checkListen(k *checker) {
 	if host, _, err := net.SplitHostPort(c.Listen.Metrics.Address); err == nil && !private(host) {
 		k.fault("listen.metrics.address", `whoever reaches this port can read it; write an address that only you reach, such as "127.0.0.1:9600"`)
 	}
+	if c.Listen.Shared && c.Listen.HTTPS.Address == "" {
+		k.fault("listen.shared_https", "there is no https port to share; give listen.https an address")
+	}
 	if len(taken) == 0 {
 		k.fault("listen", "all ports are off; give one of them an address")
 	}

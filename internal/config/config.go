@@ -123,6 +123,11 @@ type Config struct {
 
 // Listen has the ports of the relay.
 type Listen struct {
+	// Whether the https port takes mail clients too, for networks that let nothing else
+	// through: those that ask for imap or smtp by ALPN, or for the name imap or smtp
+	// below the domain.
+	Shared bool `toml:"shared_https"`
+
 	// Submission of mail, TLS from the first byte (RFC 8314).
 	SMTPS Listener `toml:"smtps"`
 
