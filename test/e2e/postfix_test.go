@@ -252,7 +252,7 @@ func TestPostfix(t *testing.T) {
 		t.Errorf("zoe reads %q", text)
 	}
 
-	post.bring(t, alice.Address, g.mail(t, zoe, alice, "from Postfix"))
+	post.bring(t, alice.Address, g.discreet(t, zoe, alice, "from Postfix"))
 	eventually(t, "alice has her mail", func() bool { return inboxSize(t, here.relay, alice) == 1 })
 
 	// One is refused at once and the other later, and alice hears of both.
@@ -260,7 +260,7 @@ func TestPostfix(t *testing.T) {
 		must(t, send(client, alice.Address, nobody, strings.ReplaceAll(letter, "<TestPostfix@", fmt.Sprintf("<%d@", i))))
 		eventually(t, "alice has a report of "+nobody, func() bool { return inboxSize(t, here.relay, alice) == uint32(i+2) })
 	}
-	post.bring(t, "nobody@here.test", g.mail(t, zoe, alice, "to nobody"))
+	post.bring(t, "nobody@here.test", g.discreet(t, zoe, alice, "to nobody"))
 	eventually(t, "zoe has a report", func() bool { return len(post.mails(t)) == 2 })
 	if report := strings.Join(post.mails(t), ""); !strings.Contains(report, "550 5.1.1 There is no such mailbox here") {
 		t.Errorf("zoe's report does not say what was wrong:\n%s", report)
