@@ -27,7 +27,8 @@ import (
 // Their certificates come from one authority.
 type country struct {
 	dir   string
-	smtp  int // the port of every MX
+	bin   string // the relays' program
+	smtp  int    // the port of every MX
 	dns   *nameServer
 	ca    *authority
 	towns map[string]*town
@@ -45,7 +46,13 @@ type town struct {
 
 func newCountry(t *testing.T) *country {
 	t.Helper()
-	c := &country{dir: t.TempDir(), dns: newNameServer(t), towns: map[string]*town{}}
+	return newCountryOf(t, binary(t))
+}
+
+// newCountryOf is newCountry with another program for the relays.
+func newCountryOf(t *testing.T, bin string) *country {
+	t.Helper()
+	c := &country{dir: t.TempDir(), bin: bin, dns: newNameServer(t), towns: map[string]*town{}}
 	c.ca = newAuthority(t, c.dir)
 	ln, err := net.Listen("tcp", "127.0.1.1:0")
 	if err != nil {
@@ -82,7 +89,7 @@ func (c *country) found(t *testing.T, domain, settings string) *town {
 	}
 	text += fmt.Sprintf("[listen.mx]\naddress = \"%s:%d\"\nnetwork = \"shared\"\n[log]\nlevel = \"debug\"\n%s", w.mx, c.smtp, settings)
 	w.config = write(t, c.dir, domain+".toml", text)
-	c.dns.load(t, run(t, "", nil, binary(t), "dns", "--config", w.config, "--ip", w.ip))
+	c.dns.load(t, run(t, "", nil, c.bin, "dns", "--config", w.config, "--ip", w.ip))
 	w.open(t)
 	return w
 }
@@ -96,7 +103,7 @@ func (w *town) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.relay = &relay{cmd: exec.Command(binary(t), "serve", "--config", w.config, "--ready", ready), exited: make(chan error, 1), log: log, dir: filepath.Join(w.country.dir, w.domain)}
+	w.relay = &relay{cmd: exec.Command(w.country.bin, "serve", "--config", w.config, "--ready", ready), exited: make(chan error, 1), log: log, dir: filepath.Join(w.country.dir, w.domain)}
 	w.cmd.Stdout, w.cmd.Stderr = log, log
 	if err := w.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -127,7 +134,7 @@ func (w *town) citizen(t *testing.T, name string) account {
 // command runs a command of the relay's operator.
 func (w *town) command(t *testing.T, args ...string) string {
 	t.Helper()
-	return run(t, "", nil, binary(t), append(args, "--config", w.config)...)
+	return run(t, "", nil, w.country.bin, append(args, "--config", w.config)...)
 }
 
 // queued is how many messages wait.

@@ -33,6 +33,7 @@ type relay struct {
 	MX         string `json:"mx"`
 	IMAPS      string `json:"imaps"`
 	IMAP       string `json:"imap"`
+	HTTPS      string `json:"https"`
 	Domain     string `json:"domain"`
 	CAFile     string `json:"ca_file"`
 	PID        int    `json:"pid"`

@@ -43,14 +43,20 @@ func TestSecrecy(t *testing.T) {
 // scan found nothing there, it would prove nothing.
 func TestSecrecyControl(t *testing.T) {
 	t.Parallel()
-	unsealed := filepath.Join(t.TempDir(), "restante-unsealed")
-	run(t, "", nil, "go", "build", "-tags", "unsealed", "-o", unsealed, "../../cmd/restante")
-	found := strings.Join(secrecyScenario(t, unsealed), "\n")
+	found := strings.Join(secrecyScenario(t, unsealed(t)), "\n")
 	for _, want := range []string{"sender's address", "recipient's address", markFolder, markKeyword, markID, "ciphertext"} {
 		if !strings.Contains(found, want) {
 			t.Errorf("with sealing off the scan finds no %s, so it could not have with sealing on; it finds:\n%s", want, found)
 		}
 	}
+}
+
+// unsealed builds the program with sealing off, and lets it serve all the same.
+func unsealed(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "restante-unsealed")
+	run(t, "", nil, "go", "build", "-tags", "unsealed,unsealedserve", "-o", file, "../../cmd/restante")
+	return file
 }
 
 func secrecyScenario(t *testing.T, binary string) []string {
