@@ -11,40 +11,14 @@ import (
 
 // The actions of the account page on the addresses of an account.
 
-// aliasTries is how often a generated name may be taken already.
-const aliasTries = nameTries
-
 // addAlias gives the account one more address: of the name in the form, or of a
 // generated one.
 func addAlias(s *Server, r *http.Request, v *visit) (report, error) {
-	a, err := s.newAlias(r.Context(), v.session, r.PostFormValue("name"))
+	a, err := s.o.Signup.newAlias(r.Context(), v.session, r.PostFormValue("name"))
 	if err != nil {
 		return report{}, err
 	}
 	return report{Done: "You have one more address: " + a.String() + ". Nobody can tell that it is yours."}, nil
-}
-
-func (s *Server) newAlias(ctx context.Context, x *mailbox.Session, name string) (addr.Address, error) {
-	if name != "" {
-		if err := checkName(name, minName); err != nil {
-			return addr.Address{}, err
-		}
-		return s.addAliasAs(ctx, x, name)
-	}
-	for try := 1; ; try++ {
-		a, err := s.addAliasAs(ctx, x, addr.NewLocal(nil))
-		if !errors.Is(err, mailbox.ErrExists) || try == aliasTries {
-			return a, err
-		}
-	}
-}
-
-func (s *Server) addAliasAs(ctx context.Context, x *mailbox.Session, local string) (addr.Address, error) {
-	a, err := addr.Parse(local + "@" + s.domain)
-	if err != nil {
-		return addr.Address{}, errName
-	}
-	return a, x.AddAlias(ctx, a)
 }
 
 // retireAlias takes an address from the account for good.

@@ -104,7 +104,7 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if err := r.openQueue(); err != nil {
 		return nil, err
 	}
-	if err := r.makeServers(o); err != nil {
+	if err := r.makeServers(o, signup); err != nil {
 		return nil, err
 	}
 	if err := r.listenAll(ctx, o); err != nil {
@@ -130,7 +130,7 @@ func (r *relay) caFile() string {
 	return filepath.Join(r.tlsDir(), "ca.pem")
 }
 
-func (r *relay) makeServers(o relayOptions) (err error) {
+func (r *relay) makeServers(o relayOptions, signup *web.Signup) (err error) {
 	l := &r.cfg.Limits
 	gate, appendGate := mailbox.Gate(encryptedOnly), mailbox.Gate(encryptedOnly)
 	if o.cleartext {
@@ -153,7 +153,7 @@ func (r *relay) makeServers(o relayOptions) (err error) {
 	}
 	r.imap = imapd.New(imapd.Options{
 		Service: r.service, OfferBinding: r.cfg.Policy.OfferChannelBinding, TLS: r.tlsConfig("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
-		Chatmail: true, Push: r.push != nil,
+		Chatmail: true, Push: r.push != nil, NewAlias: signup.NewAlias,
 		// Delta Chat sends a mail to so many recipients at once.
 		Shared: map[string]string{"/shared/vendor/deltachat/maxsmtprecipients": strconv.Itoa(l.Recipients)},
 	})

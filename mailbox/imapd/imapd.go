@@ -64,6 +64,10 @@ type Options struct {
 	// what every client may know of the relay.
 	Shared map[string]string
 
+	// NewAlias makes addresses for owners who ask by METADATA; nil has no entry for
+	// that.
+	NewAlias NewAlias
+
 	// Chatmail tells Delta Chat that the account is on a relay for such programs.
 	Chatmail bool
 

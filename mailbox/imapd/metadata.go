@@ -13,8 +13,8 @@ import (
 )
 
 // METADATA is RFC 5464. What owners note is sealed to them. Some entries are not
-// kept but stand for something else: those of the relay, which can only be read, and
-// the push tokens of devices (virtual.go).
+// kept but stand for something else: those of the relay, which can only be read, the
+// push tokens of devices (virtual.go), and the addresses of the account (alias.go).
 
 // codeMetadata has a word and a number behind it (RFC 5464, 4.2.1 and 4.3).
 const codeMetadata imap.ResponseCode = "METADATA"
@@ -197,6 +197,8 @@ func (c *conn) sortEntries(at mailbox.MailboxID, entries []wire.MetadataEntry) (
 		switch {
 		case len(e.Value) > mailbox.MaxEntryValue:
 			return nil, nil, metadataError(mailbox.ErrTooLarge)
+		case v.alone != nil && len(entries) > 1:
+			return nil, nil, v.alone
 		case ok && v.set != nil:
 			stand = append(stand, func(c *conn) error { return v.set(c, e.Value) })
 		case ok, at == 0 && strings.HasPrefix(name, "/shared/"):

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/transcript"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/imapd"
@@ -30,6 +31,7 @@ import (
 //	with terms          the relay keeps mail for the default terms
 //	with push           the relay wakes devices, and says so to Delta Chat
 //	with shared X Y     the server has the METADATA entry X, with the words Y
+//	with aliases        owners can make addresses
 //	with limit X N      a field of imapd.Limits: a number, or a duration
 //
 // And what the test does in the midst of one:
@@ -103,12 +105,24 @@ func (p *play) options(t *testing.T) func(*imapd.Options) {
 		if limit := p.script.Setting("limit"); limit != "" {
 			setLimit(t, &o.Limits, limit)
 		}
+		if p.script.Has("aliases") {
+			o.NewAlias = addAlias
+		}
 		o.Push = p.script.Has("push")
 		o.Chatmail = o.Push
 		if name, value, ok := strings.Cut(p.script.Setting("shared"), " "); ok {
 			o.Shared = map[string]string{name: value}
 		}
 	}
+}
+
+// addAlias makes an address; a generated one has always the same name.
+func addAlias(ctx context.Context, x *mailbox.Session, local string) (addr.Address, error) {
+	a, err := addr.Parse(cmp.Or(local, "generated") + "@example.org")
+	if err != nil {
+		return a, mailbox.ErrName
+	}
+	return a, x.AddAlias(ctx, a)
 }
 
 // bounds gives the account the quota that the script asks for.

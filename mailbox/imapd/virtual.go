@@ -9,6 +9,8 @@ import (
 type virtual struct {
 	get func(*conn) ([]byte, error)
 	set func(*conn, []byte) error
+
+	alone error // refuses it beside other entries; nil takes it
 }
 
 // The entries that clients know by these names.
@@ -23,6 +25,9 @@ func (c *conn) virtuals(at mailbox.MailboxID) map[string]virtual {
 	if at == 0 {
 		for name, value := range c.srv.o.Shared {
 			all[name] = fixed(value)
+		}
+		if c.srv.o.NewAlias != nil {
+			all[entryAlias] = virtual{get: (*conn).aliases, set: (*conn).setAlias, alone: errAliasAlone}
 		}
 		all[entryExpire] = fixed(c.srv.o.Service.Terms().String())
 	}
