@@ -78,6 +78,10 @@ func (r *relay) outgoing(now time.Time) string {
 		return "off (queue.enabled)"
 	}
 	switch h := r.queue.Health(); {
+	case r.cfg.Queue.RelayHost != "" && h.Silent > 0:
+		return "queue.relay_host does not answer"
+	case h.Blocked && h.Few:
+		return fmt.Sprintf("port %d seems to be blocked: DNS answers, but no mail server does (domains tried: %d); unless they are down, ask your provider, or set queue.relay_host", r.cfg.Queue.Port, h.Silent)
 	case h.Blocked:
 		return fmt.Sprintf("port %d seems to be blocked: none of %d domains answers; ask your provider, or set queue.relay_host", r.cfg.Queue.Port, h.Silent)
 	case h.Reached.IsZero() && h.Silent > 0:

@@ -10,9 +10,12 @@ import (
 // that block outgoing port 25 drop packets, so that every server seems to be slow.
 type health struct {
 	mu        sync.Mutex
-	reached   time.Time            // when a server last answered, in whatever way
-	unreached map[string]time.Time // domains whose servers did not, and when
+	reached   time.Time          // when a server last answered, in whatever way
+	unreached map[string]silence // domains whose servers have not since
 }
+
+// A silence is when a domain's servers first and last did not answer.
+type silence struct{ from, to time.Time }
 
 const (
 	// blockedAfter is how many domains without an answer make us think that it is
@@ -20,6 +23,11 @@ const (
 	// one domain, and the others answer.
 	blockedAfter  = 3
 	blockedWithin = 5 * time.Minute
+
+	// blockedFor is how long one must have been silent where fewer were tried: the
+	// third attempt comes after some three minutes. An outage of these very servers
+	// looks the same, and what we say names both.
+	blockedFor = 2 * time.Minute
 )
 
 // note takes the outcome of connecting to a domain's servers.
@@ -31,15 +39,25 @@ func (h *health) note(domain string, err error, now time.Time) {
 	defer h.mu.Unlock()
 	switch {
 	case isSilence(err):
-		if h.unreached == nil {
-			h.unreached = map[string]time.Time{}
-		}
-		if len(h.unreached) < 100*blockedAfter {
-			h.unreached[domain] = now
-		}
+		h.noteSilence(domain, now)
 	case !isNoWord(err):
 		h.reached, h.unreached = now, nil
 	}
+}
+
+func (h *health) noteSilence(domain string, now time.Time) {
+	if h.unreached == nil {
+		h.unreached = map[string]silence{}
+	}
+	s, known := h.unreached[domain]
+	if !known {
+		if len(h.unreached) >= 100*blockedAfter {
+			return
+		}
+		s.from = now
+	}
+	s.to = now
+	h.unreached[domain] = s
 }
 
 // isSilence reports whether nothing answered where a server should be. Who blocks a
@@ -62,19 +80,24 @@ func isNoWord(err error) bool {
 // Health is how well other servers can be reached.
 type Health struct {
 	Reached time.Time // when one last answered; zero is never
-	Silent  int       // domains that have not answered since
+	Silent  int       // domains that have not answered since, though DNS did
 	Blocked bool      // it looks as if outgoing mail were blocked
+	Few     bool      // so few domains were tried that they may be down themselves
 }
 
 // sum returns how things stand.
 func (h *health) sum(now time.Time) Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for domain, at := range h.unreached {
-		if now.Sub(at) > 24*time.Hour {
+	var longest time.Duration
+	for domain, s := range h.unreached {
+		if now.Sub(s.to) > 24*time.Hour {
 			delete(h.unreached, domain)
+			continue
 		}
+		longest = max(longest, s.to.Sub(s.from))
 	}
 	n := len(h.unreached)
-	return Health{h.reached, n, n >= blockedAfter && now.Sub(h.reached) >= blockedWithin}
+	silent := n >= blockedAfter || n > 0 && longest >= blockedFor
+	return Health{Reached: h.reached, Silent: n, Blocked: silent && now.Sub(h.reached) >= blockedWithin, Few: n < blockedAfter}
 }

@@ -54,7 +54,7 @@ func (v *visit) reports(ctx context.Context, l *mailbox.Letter, res resolution) 
 			continue
 		}
 		r := report{
-			action: kind.action, letter: l, about: kind.about, retry: l.Created.Add(v.o.Limits.MaxAge), blocked: v.Health().Blocked,
+			action: kind.action, letter: l, about: kind.about, retry: l.Created.Add(v.o.Limits.MaxAge), health: v.Health(),
 			header: header, hostname: v.o.Hostname, domain: v.o.Domain, now: v.now(),
 		}
 		text, err := r.compose()

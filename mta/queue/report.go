@@ -21,7 +21,7 @@ type report struct {
 	letter    *mailbox.Letter
 	about     []mailbox.Addressee
 	retry     time.Time // until when a delayed letter is tried
-	blocked   bool      // it looks as if this machine can reach no server at all
+	health    Health    // how well this machine reaches other servers
 	header    []byte    // of the letter
 	hostname  string
 	domain    string
@@ -134,15 +134,23 @@ func (r *report) words() string {
 		}
 	}
 	switch {
-	case r.action == "delayed" && r.blocked:
-		fmt.Fprintf(&b, "\r\nThis relay has not reached any other mail server for a while: outgoing port 25 seems to be blocked.\r\n"+
-			"It keeps trying until %s. There is nothing you need to do.\r\n", stamp(r.retry))
+	case r.action == "delayed" && r.health.Blocked:
+		fmt.Fprintf(&b, "\r\nThis relay has not reached any other mail server for a while: outgoing port 25 seems to be blocked%s.\r\n"+
+			"It keeps trying until %s. There is nothing you need to do.\r\n", r.doubt(), stamp(r.retry))
 	case r.action == "delayed":
 		fmt.Fprintf(&b, "\r\nIt is tried again until %s. There is nothing you need to do.\r\n", stamp(r.retry))
 	case r.action == "failed":
 		b.WriteString("\r\nIt is not tried again. Check the address, or ask the recipient on another way.\r\n")
 	}
 	return b.String()
+}
+
+// doubt is what else may be the matter when the port seems to be blocked.
+func (r *report) doubt() string {
+	if r.health.Few {
+		return ",\r\nor the few servers that it tried are down"
+	}
+	return ""
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }

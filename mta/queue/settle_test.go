@@ -175,3 +175,53 @@ func TestBlocked(t *testing.T) {
 		t.Error("what was silent a day ago still counts")
 	}
 }
+
+// TestBlockedFew: where one or two domains are all that was tried, it takes a few
+// minutes of silence and no answer from any server.
+func TestBlockedFew(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	type event struct {
+		after  time.Duration
+		domain string
+		err    error
+	}
+	for _, c := range []struct {
+		name   string
+		events []event
+		want   bool
+	}{
+		{"one attempt", []event{{0, "a.example", errNoAnswer}}, false},
+		{"two attempts within a minute", []event{{0, "a.example", errNoAnswer}, {time.Minute, "a.example", errNoAnswer}}, false},
+		{"one domain for minutes", []event{{0, "a.example", errNoAnswer}, {3 * time.Minute, "a.example", errNoAnswer}}, true},
+		{"one of two domains for minutes", []event{{0, "a.example", errUnreachable}, {2 * time.Minute, "b.example", errNoAnswer}, {3 * time.Minute, "a.example", errNotThere}}, true},
+		{"DNS does not answer", []event{{0, "a.example", errDNS}, {3 * time.Minute, "a.example", errDNS}}, false},
+		{"another has answered", []event{{0, "a.example", errNoAnswer}, {time.Minute, "b.example", nil}, {3 * time.Minute, "a.example", errNoAnswer}}, false},
+		{"a slow server has answered", []event{{0, "a.example", errNoAnswer}, {3 * time.Minute, "a.example", errSlow}}, false},
+		{"silence since the last answer", []event{{-4 * time.Minute, "a.example", nil}, {0, "a.example", errNoAnswer}, {3 * time.Minute, "a.example", errNoAnswer}}, true},
+		{"silence just after an answer", []event{{-time.Minute, "a.example", nil}, {0, "a.example", errNoAnswer}, {3 * time.Minute, "a.example", errNoAnswer}}, false},
+	} {
+		var h health
+		for _, e := range c.events {
+			h.note(e.domain, e.err, start.Add(e.after))
+		}
+		if got := h.sum(start.Add(3 * time.Minute)); got.Blocked != c.want || !got.Few {
+			t.Errorf("%s: got %+v, want blocked %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestRelayHostSilent: a relay host that is down says nothing of a port.
+func TestRelayHostSilent(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	for _, relay := range []*RelayHost{nil, {Name: "smtp.example"}} {
+		w := Worker{router: &router{relay: relay}, now: func() time.Time { return start.Add(time.Hour) }}
+		for _, after := range []time.Duration{0, 3 * time.Minute} {
+			w.health.note("a.example", errNoAnswer, start.Add(after))
+		}
+		if h := w.Health(); h.Blocked != (relay == nil) || h.Silent != 1 {
+			t.Errorf("with relay host %v: got %+v", relay, h)
+		}
+	}
+}

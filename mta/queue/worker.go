@@ -49,8 +49,13 @@ func New(o Options) (*Worker, error) {
 	return w, nil
 }
 
-// Health returns how well other servers can be reached.
-func (w *Worker) Health() Health { return w.health.sum(w.now()) }
+// Health returns how well other servers can be reached. Where all goes through a
+// relay host nothing tells of the port that others listen on, and Blocked is false.
+func (w *Worker) Health() Health {
+	h := w.health.sum(w.now())
+	h.Blocked = h.Blocked && w.router.relay == nil
+	return h
+}
 
 // Run works until ctx ends. Then it lets messages under way come to their end for
 // up to Limits.Stop, breaks the others off, and returns nil. What was broken off

@@ -123,7 +123,7 @@ func TestRetries(t *testing.T) {
 	h := newHouse(t)
 	delete(h.network.servers, "192.0.2.1:25")
 	h.send(t, letter("patience"), "bert@there.example")
-	h.start(t)
+	w, _ := h.start(t)
 	waiting := func(attempts int) {
 		t.Helper()
 		until(t, "an attempt was made", func() bool { q := h.queued(t); return len(q) == 1 && q[0].Attempts >= attempts })
@@ -137,6 +137,9 @@ func TestRetries(t *testing.T) {
 		q := h.queued(t)[0]
 		h.advance(q.Due.Sub(h.now()))
 		waiting(q.Attempts + 1)
+		if q.Attempts >= 2 && !w.Health().Blocked {
+			t.Fatalf("%v of silence are not taken for a blocked port", h.now().Sub(began))
+		}
 		if h.now().Sub(began) > 13*time.Hour {
 			t.Fatal("there are no two notices after 13 hours")
 		}
@@ -147,6 +150,9 @@ func TestRetries(t *testing.T) {
 	for _, text := range h.inbox(t) {
 		if s := parseReport(t, text)["message/delivery-status"]; !strings.Contains(s, "Action: delayed\r\nStatus: 4.4.1\r\n") || !strings.Contains(s, "Will-Retry-Until: Wed, 25 Nov 2026 12:00:00 +0000") {
 			t.Errorf("got status\n%s", s)
+		}
+		if !strings.Contains(text, "outgoing port 25 seems to be blocked,\r\nor the few servers that it tried are down.") {
+			t.Errorf("the notice does not name the port:\n%s", text)
 		}
 	}
 	h.network.set("192.0.2.1:25", h.sink.address)
