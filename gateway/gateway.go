@@ -61,8 +61,8 @@ type Options struct {
 	// Store is the local mail store, opened with StoreKey.
 	Store mailbox.Store
 
-	// Web asks the domains of recipients for their keys, through a proxy if it has one;
-	// nil asks none.
+	// Web asks the domains of recipients for their keys; nil asks none. Where the
+	// account has a proxy, Web must have an *http.Transport, and is led through it.
 	Web *http.Client
 
 	TempDir string           // for spool files, which are sealed; "" is the system's
@@ -164,7 +164,10 @@ func (g *Gateway) openDirectory() error {
 	if err != nil {
 		return err
 	}
-	web := g.o.Web
+	web, err := g.upstream.web(g.o.Web)
+	if err != nil {
+		return err
+	}
 	if d.NoWKD {
 		web = nil
 	}

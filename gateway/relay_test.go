@@ -79,7 +79,7 @@ func newRelay(t testing.TB, change ...func(*mailbox.Options)) *testRelay {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closeOrFail(t, service) })
-	certs, err := listen.OpenTLS(listen.TLSOptions{Dir: filepath.Join(dir, "tls"), Names: []string{"localhost", "127.0.0.1"}})
+	certs, err := listen.OpenTLS(listen.TLSOptions{Dir: filepath.Join(dir, "tls"), Names: []string{"localhost", "127.0.0.1", "relay.test"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,10 @@ type Account struct {
 	IMAPStartTLS bool `json:"imapStartTLS,omitempty"`
 
 	CA []byte `json:"ca,omitempty"` // PEM, for a provider with an authority of its own
+
+	// Proxy is what ProxyDialer takes: with one, the gateway connects to nothing else
+	// and asks no DNS.
+	Proxy string `json:"proxy,omitempty"`
 }
 
 // SaveAccount keeps the account in the vault, in place of another.

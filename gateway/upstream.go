@@ -29,6 +29,9 @@ type Upstream struct {
 	// TLS is the configuration for both; nil verifies the host name against
 	// the system's roots.
 	TLS *tls.Config
+
+	// Dial opens the connections; nil opens them straight.
+	Dial DialFunc
 }
 
 // dialTimeout bounds connecting and the TLS handshake.
@@ -39,14 +42,19 @@ const dialTimeout = 30 * time.Second
 func (u Upstream) dial(ctx context.Context, hostport string, starttls bool) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	if starttls {
-		return new(net.Dialer).DialContext(ctx, "tcp", hostport)
+	conn, err := u.open(ctx, hostport)
+	if err != nil || starttls {
+		return conn, err
 	}
-	return (&tls.Dialer{Config: u.TLS}).DialContext(ctx, "tcp", hostport)
+	secured := tls.Client(conn, u.configFor(hostport))
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secured, nil
 }
 
-// startTLS returns the configuration for a connection that begins without TLS.
-func (u Upstream) startTLS(hostport string) *tls.Config {
+// configFor returns the configuration of TLS with a server.
+func (u Upstream) configFor(hostport string) *tls.Config {
 	c := &tls.Config{}
 	if u.TLS != nil {
 		c = u.TLS.Clone()
@@ -71,7 +79,7 @@ func (u Upstream) dialIMAP(ctx context.Context, o *imapclient.Options) (*imapcli
 	defer cancel()
 	stop := context.AfterFunc(limited, func() { conn.Close() })
 	defer stop()
-	o.TLSConfig = u.startTLS(u.IMAPS)
+	o.TLSConfig = u.configFor(u.IMAPS)
 	c, err := imapclient.NewStartTLS(conn, o)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("connect to IMAP: STARTTLS: %w", err), conn.Close())
@@ -92,7 +100,7 @@ func (u Upstream) dialSMTP(ctx context.Context) (*smtp.Client, net.Conn, error) 
 	defer cancel()
 	stop := context.AfterFunc(limited, func() { conn.Close() })
 	defer stop()
-	c, err := smtp.NewClientStartTLS(conn, u.startTLS(u.SMTPS))
+	c, err := smtp.NewClientStartTLS(conn, u.configFor(u.SMTPS))
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("connect for submission: STARTTLS: %w", err), conn.Close())
 	}
@@ -115,6 +123,9 @@ func (a Account) Upstream() (Upstream, error) {
 	}
 	u := Upstream{Address: address, User: a.User, Password: a.Password, SMTPS: a.SMTPS, IMAPS: a.IMAPS,
 		SMTPStartTLS: a.SMTPStartTLS, IMAPStartTLS: a.IMAPStartTLS}
+	if u.Dial, err = ProxyDialer(a.Proxy); err != nil {
+		return Upstream{}, fmt.Errorf("the account's proxy: %w", err)
+	}
 	if len(a.CA) == 0 {
 		return u, nil
 	}

@@ -30,7 +30,10 @@ func setUpAccount(ctx context.Context, e env, v *vault.Vault, s gatewaySetup) (g
 	if known && account.IMAPS != "" && !s.changesAccount() {
 		return account, sameAddress(account, s.code)
 	}
-	f, ca, err := s.finder()
+	if account.Proxy, err = s.proxyOr(account.Proxy); err != nil {
+		return account, err
+	}
+	f, ca, err := s.finder(account.Proxy)
 	if err != nil {
 		return account, err
 	}
@@ -54,7 +57,7 @@ func setUpAccount(ctx context.Context, e env, v *vault.Vault, s gatewaySetup) (g
 
 // changesAccount reports whether flags say something about an account that is set up.
 func (s gatewaySetup) changesAccount() bool {
-	return s.passwordStdin || s.imap != "" || s.smtp != "" || s.user != "" || s.name != "" || s.caFile != ""
+	return s.passwordStdin || s.imap != "" || s.smtp != "" || s.user != "" || s.name != "" || s.caFile != "" || s.proxy != ""
 }
 
 // sameAddress refuses to put another account in the place of the one that is there.
@@ -83,11 +86,36 @@ func sameAddress(account gateway.Account, text string) error {
 	return nil
 }
 
-// finder returns what asks providers, and the authority to trust.
-func (s gatewaySetup) finder() (provider.Finder, []byte, error) {
+// proxyUsage explains the flag --proxy.
+const proxyUsage = "reach the provider and all others through the SOCKS proxy at `URL`, socks5h://IP:PORT, without DNS; none ends that"
+
+// proxyOr returns the proxy that a flag names, else the one that is kept.
+func (s gatewaySetup) proxyOr(kept string) (string, error) {
+	switch s.proxy {
+	case "":
+		return kept, nil
+	case "none":
+		return "", nil
+	}
+	if _, err := gateway.ProxyDialer(s.proxy); err != nil {
+		return "", fmt.Errorf("--proxy: %w", err)
+	}
+	return s.proxy, nil
+}
+
+// finder returns what asks providers, through a proxy if there is one, and the
+// authority to trust.
+func (s gatewaySetup) finder(proxy string) (provider.Finder, []byte, error) {
 	f := provider.Finder{Resolver: net.DefaultResolver}
+	dial, err := gateway.ProxyDialer(proxy)
+	if err != nil {
+		return f, nil, err
+	}
+	if dial != nil {
+		f.Resolver = nil // DNS does not go through it
+	}
 	if s.caFile == "" {
-		f.Client = provider.NewClient(nil)
+		f.Client = provider.NewClient(nil, dial)
 		return f, nil, nil
 	}
 	ca, err := readSmall(s.caFile, 1<<20)
@@ -98,7 +126,7 @@ func (s gatewaySetup) finder() (provider.Finder, []byte, error) {
 	if !roots.AppendCertsFromPEM(ca) {
 		return f, nil, errors.New("--ca: there is no certificate in PEM form in the file")
 	}
-	f.Client = provider.NewClient(roots)
+	f.Client = provider.NewClient(roots, dial)
 	return f, ca, nil
 }
 

@@ -71,6 +71,7 @@ func gatewayRestore(e env, h *gatewayHome) *cobra.Command {
 	f.StringVar(&s.imap, "imap", "", "the provider's IMAP server, `HOST:PORT`, if it is another than on the sheet")
 	f.StringVar(&s.smtp, "smtp", "", "the provider's server for sending, `HOST:PORT`")
 	f.StringVar(&s.caFile, "ca", "", "trust the certificate authority in `FILE`, for a provider that has its own")
+	f.StringVar(&s.proxy, "proxy", "", proxyUsage)
 	f.StringVar(&s.listen.IMAP, "listen-imap", "", "where your mail client reads mail (default "+gateway.DefaultListen().IMAP+")")
 	f.StringVar(&s.listen.SMTP, "listen-smtp", "", "where your mail client sends mail (default "+gateway.DefaultListen().SMTP+")")
 	return cmd
@@ -155,11 +156,15 @@ func (s sheet) account(ctx context.Context, e env, flags gatewaySetup) (gateway.
 	if err != nil {
 		return gateway.Account{}, fmt.Errorf("recovery sheet: %w", err)
 	}
-	f, ca, err := flags.finder()
+	proxy, err := flags.proxyOr(s.Proxy)
 	if err != nil {
 		return gateway.Account{}, err
 	}
-	account := gateway.Account{Address: a.String(), User: s.User, Password: s.Password, CA: ca}
+	f, ca, err := flags.finder(proxy)
+	if err != nil {
+		return gateway.Account{}, err
+	}
+	account := gateway.Account{Address: a.String(), User: s.User, Password: s.Password, CA: ca, Proxy: proxy}
 	if s.IMAP != "" && s.SMTP != "" {
 		imap, imapErr := provider.ParseServer(s.IMAP, 993)
 		smtp, smtpErr := provider.ParseServer(s.SMTP, 465)

@@ -28,6 +28,7 @@ type gatewaySetup struct {
 	newKey        bool
 	listen        gateway.Listen
 	noWKD         bool
+	proxy         string
 }
 
 func gatewayInit(e env, h *gatewayHome) *cobra.Command {
@@ -57,6 +58,7 @@ func gatewayInit(e env, h *gatewayHome) *cobra.Command {
 	f.BoolVar(&s.newKey, "new-key", false, "make a key although another gateway has left its backup in the account")
 	f.StringVar(&s.listen.IMAP, "listen-imap", "", "where your mail client reads mail (default "+gateway.DefaultListen().IMAP+")")
 	f.StringVar(&s.listen.SMTP, "listen-smtp", "", "where your mail client sends mail (default "+gateway.DefaultListen().SMTP+")")
+	f.StringVar(&s.proxy, "proxy", "", proxyUsage)
 	f.BoolVar(&s.noWKD, "no-wkd", false, "don't ask people's domains for their keys when you write to them for the first time")
 	return cmd
 }
@@ -71,6 +73,9 @@ func initGateway(ctx context.Context, e env, h *gatewayHome, s gatewaySetup) err
 		if _, err := provider.Parse(s.code); err != nil {
 			return err
 		}
+	}
+	if _, err := s.proxyOr(""); err != nil {
+		return err
 	}
 	v, err := h.openVault(dir)
 	if errors.Is(err, vault.ErrLocked) {

@@ -39,6 +39,7 @@ func gatewayPair(e env, h *gatewayHome) *cobra.Command {
 	f.StringVar(&s.imap, "imap", "", "the provider's IMAP server, `HOST:PORT`, if it is not to be found")
 	f.StringVar(&s.smtp, "smtp", "", "the provider's server for sending, `HOST:PORT`")
 	f.StringVar(&s.caFile, "ca", "", "trust the certificate authority in `FILE`, for a provider that has its own")
+	f.StringVar(&s.proxy, "proxy", "", proxyUsage)
 	f.StringVar(&s.listen.IMAP, "listen-imap", "", "where your mail client reads mail (default "+gateway.DefaultListen().IMAP+")")
 	f.StringVar(&s.listen.SMTP, "listen-smtp", "", "where your mail client sends mail (default "+gateway.DefaultListen().SMTP+")")
 	return cmd
@@ -117,13 +118,18 @@ func joinPairing(ctx context.Context, e env, h *gatewayHome, s gatewaySetup, add
 
 // pairAccount returns how the account is reached, from the link or from what is typed.
 func pairAccount(ctx context.Context, e env, s gatewaySetup, address, text string) (gateway.Account, string, error) {
-	f, ca, err := s.finder()
+	linked, code, isLink := gateway.ParsePairLink(text)
+	proxy, err := s.proxyOr(linked.Proxy)
 	if err != nil {
 		return gateway.Account{}, "", err
 	}
-	if account, code, ok := gateway.ParsePairLink(text); ok {
-		account.CA = ca
-		account, err = s.namedServers(account)
+	f, ca, err := s.finder(proxy)
+	if err != nil {
+		return gateway.Account{}, "", err
+	}
+	if isLink {
+		linked.CA, linked.Proxy = ca, proxy
+		account, err := s.namedServers(linked)
 		return account, code, err
 	}
 	if strings.Trim(text, "0123456789- ") != "" || address == "" {
@@ -133,7 +139,7 @@ func pairAccount(ctx context.Context, e env, s gatewaySetup, address, text strin
 	if err != nil {
 		return gateway.Account{}, "", fmt.Errorf("--address: %w", err)
 	}
-	account := gateway.Account{Address: a.String(), CA: ca}
+	account := gateway.Account{Address: a.String(), CA: ca, Proxy: proxy}
 	if account.Password, err = s.password(e); err != nil {
 		return account, "", err
 	}

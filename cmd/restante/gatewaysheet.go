@@ -14,6 +14,7 @@ import (
 type sheet struct {
 	Address, User, Password string
 	IMAP, SMTP              string
+	Proxy                   string // "" for most
 	Code                    string
 }
 
@@ -24,6 +25,7 @@ const (
 	sheetPassword = "Account password"
 	sheetIMAP     = "IMAP server"
 	sheetSMTP     = "SMTP server"
+	sheetProxy    = "Proxy"
 	sheetCode     = "Recovery code"
 )
 
@@ -32,7 +34,7 @@ func sheetOf(o *openedGateway) (sheet, error) {
 	if err != nil {
 		return sheet{}, err
 	}
-	s := sheet{Address: a.Address, User: a.User, Password: a.Password, IMAP: a.IMAPS, SMTP: a.SMTPS}
+	s := sheet{Address: a.Address, User: a.User, Password: a.Password, IMAP: a.IMAPS, SMTP: a.SMTPS, Proxy: a.Proxy}
 	s.Code, err = gateway.RecoveryCode(o.vault)
 	return s, err
 }
@@ -44,8 +46,12 @@ func (s sheet) print(w io.Writer) {
 		rows = append(rows, [2]string{sheetUser, s.User})
 	}
 	rows = append(rows, [][2]string{
-		{sheetPassword, s.Password}, {sheetIMAP, s.IMAP}, {sheetSMTP, s.SMTP}, {sheetCode, s.Code},
+		{sheetPassword, s.Password}, {sheetIMAP, s.IMAP}, {sheetSMTP, s.SMTP},
 	}...)
+	if s.Proxy != "" {
+		rows = append(rows, [2]string{sheetProxy, s.Proxy})
+	}
+	rows = append(rows, [2]string{sheetCode, s.Code})
 	for i := range rows {
 		rows[i][0] = "  " + rows[i][0]
 	}
@@ -61,7 +67,8 @@ const maxSheet = 64 << 10
 func parseSheet(r io.Reader) (sheet, error) {
 	var s sheet
 	fields := map[string]*string{
-		sheetAddress: &s.Address, sheetUser: &s.User, sheetPassword: &s.Password, sheetIMAP: &s.IMAP, sheetSMTP: &s.SMTP, sheetCode: &s.Code,
+		sheetAddress: &s.Address, sheetUser: &s.User, sheetPassword: &s.Password, sheetIMAP: &s.IMAP, sheetSMTP: &s.SMTP,
+		sheetProxy: &s.Proxy, sheetCode: &s.Code,
 	}
 	lines := bufio.NewScanner(io.LimitReader(r, maxSheet))
 	for lines.Scan() {

@@ -11,7 +11,7 @@ func FuzzSheet(f *testing.F) {
 	f.Add("a@b.example", "secret", "r1-abcd", "noise")
 	f.Add("a@b.example", "two  words", "r1-abcd", "  Address  other@b.example")
 	f.Fuzz(func(t *testing.T, address, password, code, noise string) {
-		want := sheet{Address: address, Password: password, IMAP: "i:993", SMTP: "s:465", Code: code}
+		want := sheet{Address: address, Password: password, IMAP: "i:993", SMTP: "s:465", Proxy: "socks5h://127.0.0.1:9050", Code: code}
 		for _, s := range []string{address, password, code} {
 			if s != strings.TrimSpace(s) || s == "" || strings.ContainsAny(s, "\r\n") {
 				return // no sheet says so

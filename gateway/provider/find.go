@@ -35,10 +35,14 @@ type Finder struct {
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// NewClient returns a client that follows redirections to HTTPS only and, besides the
-// system's, trusts the authorities in roots, nil for none of its own.
-func NewClient(roots *x509.CertPool) *http.Client {
+// NewClient returns a client that follows redirections to HTTPS only and trusts the
+// authorities in roots, nil for the system's. With dial it opens all connections by
+// that, and goes by no proxy of the environment.
+func NewClient(roots *x509.CertPool, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	if dial != nil {
+		t.Proxy, t.DialContext = nil, dial
+	}
 	t.TLSClientConfig = &tls.Config{RootCAs: roots}
 	return &http.Client{Transport: t, CheckRedirect: onlyHTTPS}
 }

@@ -24,7 +24,7 @@ func everywhere(t *testing.T, h http.HandlerFunc) Finder {
 	t.Cleanup(srv.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
-	c := NewClient(roots)
+	c := NewClient(roots, nil)
 	tr := c.Transport.(*http.Transport)
 	tr.TLSClientConfig.ServerName = "example.com" // of the test's certificate
 	tr.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {

@@ -7,7 +7,7 @@
 // gets a new account where the code invites to one.
 //
 //	code, err := provider.Parse("dcaccount:https://relay.example/new")
-//	f := provider.Finder{Client: provider.NewClient(nil), Resolver: net.DefaultResolver}
+//	f := provider.Finder{Client: provider.NewClient(nil, nil), Resolver: net.DefaultResolver}
 //	login, err := f.SignUp(ctx, code.SignUp)
 //	login.Servers, err = f.Find(ctx, login.Address)
 //

@@ -55,6 +55,7 @@ var rules = map[string][]string{
 	"internal/transcript": {},
 	"test/layers":         {},
 	"test/pebble":         {},
+	"test/socks":          {},
 	"test/e2e":            {"internal/addr", "pgp"},
 	"test/faults":         {"mailbox", "mailbox/seal", "mailbox/sqlstore", "internal/addr"},
 }
@@ -165,6 +166,39 @@ func TestServerHasNoPrivateKeys(t *testing.T) {
 			}
 			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "pgp" && !slices.Contains(serverPGP, sel.Sel.Name) {
 				t.Errorf("%s: server code uses pgp.%s; it may use %v", s.fset.Position(sel.Pos()), sel.Sel.Name, serverPGP)
+			}
+			return true
+		})
+	}
+}
+
+// direct is what opens connections or asks DNS by itself.
+var direct = map[string][]string{
+	"net": {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "Dialer", "DefaultResolver", "Resolver", "LookupHost", "LookupIP", "LookupAddr",
+		"LookupCNAME", "LookupMX", "LookupNS", "LookupSRV", "LookupTXT", "ResolveTCPAddr", "ResolveUDPAddr", "ResolveIPAddr"},
+	"tls":        {"Dial", "DialWithDialer", "Dialer"},
+	"http":       {"Get", "Head", "Post", "PostForm", "DefaultClient"},
+	"imapclient": {"DialTLS", "DialStartTLS", "DialInsecure"},
+	"smtp":       {"Dial", "DialTLS", "DialStartTLS", "SendMail"},
+}
+
+// TestGatewayDialsInOnePlace: a gateway behind a proxy can't connect past it, because
+// one file alone opens connections, another asks DNS only where there is no proxy, and
+// a third has a Unix socket.
+func TestGatewayDialsInOnePlace(t *testing.T) {
+	t.Parallel()
+	mayDial := []string{"gateway/proxy.go", "cmd/restante/gatewayaccount.go", "cmd/restante/gatewayconsole.go"}
+	for _, s := range sources(t) {
+		if s.test || !strings.HasPrefix(s.name, "gateway/") && !strings.HasPrefix(s.name, "cmd/restante/gateway") || slices.Contains(mayDial, s.name) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(direct[x.Name], sel.Sel.Name) {
+				t.Errorf("%s: %s.%s goes past the user's proxy: use Upstream", s.fset.Position(sel.Pos()), x.Name, sel.Sel.Name)
 			}
 			return true
 		})
