@@ -199,7 +199,7 @@ func (r *remote) fetch(local string, uids []imap.UID, dir string) (list []receiv
 		UID: true, InternalDate: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}},
 	})
 	for m := cmd.Next(); m != nil; m = cmd.Next() {
-		one, found, ferr := receive(m, dir)
+		one, found, ferr := receive(m, dir, r.client.Closed())
 		if err = errors.Join(err, ferr); found {
 			list = append(list, one)
 		}
@@ -209,7 +209,7 @@ func (r *remote) fetch(local string, uids []imap.UID, dir string) (list []receiv
 
 // receive reads one message. What the disk does not take is read all the same: the next
 // message comes behind it.
-func receive(m *imapclient.FetchMessageData, dir string) (one received, found bool, err error) {
+func receive(m *imapclient.FetchMessageData, dir string, closed <-chan struct{}) (one received, found bool, err error) {
 	for item := m.Next(); item != nil; item = m.Next() {
 		switch item := item.(type) {
 		case imapclient.FetchItemDataUID:
@@ -221,7 +221,7 @@ func receive(m *imapclient.FetchMessageData, dir string) (one received, found bo
 				continue
 			}
 			one.raw, found = newSpool(dir), true
-			if _, err = io.Copy(one.raw, item.Literal); err == nil {
+			if _, err = io.Copy(one.raw, &lostLiteral{r: item.Literal, closed: closed}); err == nil {
 				err = one.raw.finish()
 			}
 		}

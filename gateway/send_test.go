@@ -378,10 +378,13 @@ func TestRunSends(t *testing.T) {
 	if err := h.submit(t, []string{bobAccount.Address}, plain(h.account.Address, bobAccount.Address, "", "hi")); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-arrived:
-	case <-time.After(testTimeout):
-		t.Fatal("the mail did not arrive")
+	late := time.After(testTimeout)
+	for len(relay.inbox(t, bobAccount)) == 0 { // a hint may be of something else
+		select {
+		case <-arrived:
+		case <-late:
+			t.Fatal("the mail did not arrive")
+		}
 	}
 	if n := len(relay.inbox(t, bobAccount)); n != 1 {
 		t.Errorf("Bob has %d mails, want 1", n)
