@@ -44,6 +44,16 @@ func found(t *testing.T, o Options, marks map[string][]byte) map[string]bool {
 	return there
 }
 
+// missing names the marks that are not there, the first few of them.
+func missing(there map[string]bool, marks map[string][]byte) (names []string) {
+	for name := range marks {
+		if !there[name] && len(names) < 5 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // markedMessages stores messages whose parts can be found.
 func markedMessages(t *testing.T, s *Store, n int, marks map[string][]byte) {
 	t.Helper()
@@ -87,7 +97,7 @@ func TestErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	if there := found(t, o, marks); len(there) != len(marks) {
-		t.Fatalf("of %d marks only %d can be found while all are stored", len(marks), len(there))
+		t.Fatalf("of %d marks only %d can be found while all are stored, and not, for one, %v", len(marks), len(there), missing(there, marks))
 	}
 
 	var rewrapped []mailbox.Rewrapped // the first third gets new keys, the second goes
