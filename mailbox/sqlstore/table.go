@@ -168,10 +168,11 @@ func (t *table) each(q querier, query string, keyOnly bool, f func(row) error, a
 	}, args...)
 }
 
-// normalize gives empty bytes one form: one driver returns them as nil.
+// normalize gives empty bytes one form: one driver returns them as nil, and one as a nil
+// slice, which it would write as NULL.
 func (t *table) normalize(r row) {
 	for i, blob := range t.blobs {
-		if blob && r[i] == nil {
+		if b, _ := r[i].([]byte); blob && len(b) == 0 {
 			r[i] = []byte{}
 		}
 	}
