@@ -27,16 +27,18 @@ const onionName = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onio
 // resolver hears of it.
 func TestOnionRelay(t *testing.T) {
 	t.Parallel()
-	proxy := newSocks(t)
+	proxy := newOnionProxy(t)
 	c := changedCountry(t, func(cfg *config.Config) {
-		cfg.Queue.SOCKSProxy = proxy.address
+		cfg.Queue.SOCKSProxy = proxy.Address
 		if cfg.Domain == onionName {
 			cfg.Hostname, cfg.Onion = onionName, onionName
 		}
 	}, "here.test", onionName)
 	hidden := c.relays[onionName].ready()
-	proxy.lead(net.JoinHostPort(onionName, strconv.Itoa(c.port)), hidden.MX)
-	proxy.lead(net.JoinHostPort(onionName, "80"), hidden.HTTP)
+	proxy.lead(map[string]string{
+		net.JoinHostPort(onionName, strconv.Itoa(c.port)): hidden.MX,
+		net.JoinHostPort(onionName, "80"):                 hidden.HTTP,
+	})
 
 	anna, zoe := c.citizen(t, "anna@here.test"), c.citizen(t, "zoe@"+onionName)
 	anna.write(t, zoe, "question")
@@ -53,8 +55,8 @@ func TestOnionRelay(t *testing.T) {
 		}
 	}
 	for _, target := range []string{net.JoinHostPort(onionName, strconv.Itoa(c.port)), net.JoinHostPort(onionName, "80")} {
-		if !slices.Contains(proxy.wanted(), target) {
-			t.Errorf("the proxy was asked for %v, want %s among it", proxy.wanted(), target)
+		if !slices.Contains(proxy.Asked(), target) {
+			t.Errorf("the proxy was asked for %v, want %s among it", proxy.Asked(), target)
 		}
 	}
 	if _, talk, code := c.command(t, onionName, "dns"); code != 1 || !strings.Contains(talk, "onion service") {

@@ -30,7 +30,7 @@ func TestOnionKeys(t *testing.T) {
 	t.Cleanup(server.Close)
 	proxy := newSocks(t, map[string]string{"there.onion:80": server.Listener.Addr().String()})
 	z := newZone(t)
-	r, err := z.resolver(t).Through(proxy.address, false)
+	r, err := z.resolver(t).Through(proxy.Address, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestThroughForAll(t *testing.T) {
 	t.Parallel()
 	z := newZone(t, `text.example. TXT "hello"`)
 	proxy := newSocks(t, map[string]string{z.address: z.address})
-	r, err := z.resolver(t).Through(proxy.address, true)
+	r, err := z.resolver(t).Through(proxy.Address, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestThroughForAll(t *testing.T) {
 	if err != nil || len(texts) != 1 || texts[0] != "hello" {
 		t.Errorf("got %q and %v", texts, err)
 	}
-	if got := strings.Join(proxy.wanted(), " "); got != z.address {
+	if got := strings.Join(proxy.Asked(), " "); got != z.address {
 		t.Errorf("the proxy was asked for %s", got)
 	}
 	if _, err := z.resolver(t).Through("", true); !errors.Is(err, errNoProxy) {

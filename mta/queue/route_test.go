@@ -318,7 +318,7 @@ func TestOnion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, false)
 	p := newSocks(t, map[string]string{"abc.onion:25": newSink(t).address})
-	d, err := newDialer(p.address, false, time.Second)
+	d, err := newDialer(p.Address, false, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,8 +333,8 @@ func TestOnion(t *testing.T) {
 	if _, err := w.try(t, need{domain: "def.onion"}); !errors.Is(err, errProxy) {
 		t.Errorf("a name that the proxy does not know: got %v, want errProxy", err)
 	}
-	if want := []string{"abc.onion:25", "def.onion:25"}; !slices.Equal(p.wanted(), want) {
-		t.Errorf("the proxy was asked for %v, want %v", p.wanted(), want)
+	if want := []string{"abc.onion:25", "def.onion:25"}; !slices.Equal(p.Asked(), want) {
+		t.Errorf("the proxy was asked for %v, want %v", p.Asked(), want)
 	}
 	if got := w.zone.questions(); len(got) > 0 {
 		t.Errorf("the resolver was asked for %v", got)
@@ -346,7 +346,7 @@ func TestProxyForAll(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, false, "there.example. MX 10 mx.there.example.", "mx.there.example. A 192.0.2.1")
 	p := newSocks(t, map[string]string{"192.0.2.1:25": newSink(t).address, w.zone.address: w.zone.address})
-	d, err := newDialer(p.address, true, time.Second)
+	d, err := newDialer(p.Address, true, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +356,7 @@ func TestProxyForAll(t *testing.T) {
 	if _, err := w.try(t, there()); err != nil {
 		t.Error(err)
 	}
-	if got := p.wanted(); !slices.Contains(got, "192.0.2.1:25") || !slices.Contains(got, w.zone.address) {
+	if got := p.Asked(); !slices.Contains(got, "192.0.2.1:25") || !slices.Contains(got, w.zone.address) {
 		t.Errorf("the proxy was asked for %v, want the resolver and the server among them", got)
 	}
 }
