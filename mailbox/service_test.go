@@ -235,6 +235,20 @@ func texts(tb testing.TB, x *mailbox.Session, mbox mailbox.MailboxID) map[mailbo
 	return all
 }
 
+// count returns how many messages a mailbox has. It opens none, so that they may go
+// meanwhile.
+func count(tb testing.TB, x *mailbox.Session, mbox mailbox.MailboxID) (n int) {
+	tb.Helper()
+	err := x.Fetch(tb.Context(), mbox, mailbox.AllUIDs(), func(*mailbox.Item) error {
+		n++
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
 func textOf(ctx context.Context, i *mailbox.Item) (string, error) {
 	b, err := i.Body(ctx)
 	if err != nil {
