@@ -6,45 +6,11 @@ import (
 	"testing"
 
 	"github.com/emersion/go-smtp"
-	"github.com/xdg-go/scram"
 
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/test/scramclient"
 )
-
-// scramClient is another implementation's client, as go-sasl wants it.
-type scramClient struct {
-	mechanism string
-	talk      *scram.ClientConversation
-}
-
-func (c *scramClient) Start() (mechanism string, initial []byte, err error) {
-	first, err := c.talk.Step("")
-	return c.mechanism, []byte(first), err
-}
-
-func (c *scramClient) Next(challenge []byte) ([]byte, error) {
-	answer, err := c.talk.Step(string(challenge))
-	return []byte(answer), err
-}
-
-// talk begins a conversation of SCRAM, tied to a connection or to none.
-func talk(t *testing.T, user, secret string, bound *tls.Conn) *scramClient {
-	t.Helper()
-	client, err := scram.SHA256.NewClient(user, secret, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bound == nil {
-		return &scramClient{"SCRAM-SHA-256", client.NewConversation()}
-	}
-	state := bound.ConnectionState()
-	binding, err := scram.NewTLSExporterBinding(&state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &scramClient{"SCRAM-SHA-256-PLUS", client.NewConversationWithChannelBinding(binding)}
-}
 
 // TestSCRAM: whoever knows a generated secret submits mail without sending it; a
 // chosen password, a wrong secret and another connection are all refused.
@@ -83,7 +49,7 @@ func TestSCRAM(t *testing.T) {
 		if !c.bound {
 			to = nil
 		}
-		client, sasl := smtp.NewClient(conn), talk(t, c.user, c.secret, to)
+		client, sasl := smtp.NewClient(conn), scramclient.New(t, c.user, c.secret, to)
 		err := client.Auth(sasl)
 		var refused *smtp.SMTPError
 		if c.want != 0 {
@@ -92,8 +58,8 @@ func TestSCRAM(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || !sasl.talk.Valid() {
-			t.Errorf("%s: %v, the server proved itself: %v", c.name, err, sasl.talk.Valid())
+		if err != nil || !sasl.Valid() {
+			t.Errorf("%s: %v, the server proved itself: %v", c.name, err, sasl.Valid())
 			continue
 		}
 		if err := send(client, "zoe", "bert", numbered("zoe", len(c.name), 100)); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/restante/restante/internal/listen"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/pgp"
+	"github.com/restante/restante/test/nameserver"
 )
 
 // A country is a few relays on addresses of loopback, with a DNS server that has
@@ -29,7 +30,7 @@ type country struct {
 	dir  string
 	port int // of every relay's MX
 	web  int // and of its HTTPS
-	dns  *nameServer
+	dns  *nameserver.Server
 	log  syncBuffer
 
 	relays map[string]*relay
@@ -50,7 +51,7 @@ func changedCountry(t *testing.T, change func(*config.Config), domains ...string
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := &country{dir: dir, dns: newNameServer(t), relays: map[string]*relay{}}
+	c := &country{dir: dir, dns: nameserver.Start(t), relays: map[string]*relay{}}
 	c.port, c.web = freePort(t), freePort(t)
 	var configs []*config.Config
 	for i, domain := range domains {
@@ -82,7 +83,7 @@ func (c *country) config(domain string, ip netip.Addr) *config.Config {
 	cfg.Domain, cfg.Hostname = domain, "mx."+domain
 	cfg.Listen.MX.Address = netip.AddrPortFrom(ip, uint16(c.port)).String()
 	cfg.Listen.HTTPS.Address = netip.AddrPortFrom(ip, uint16(c.web)).String()
-	cfg.DNS.Servers = []string{c.dns.address}
+	cfg.DNS.Servers = []string{c.dns.Address}
 	cfg.Queue.Enabled, cfg.Queue.Port, cfg.Queue.HTTPSPort, cfg.Queue.PrivateNetworks = true, c.port, c.web, true
 	cfg.Queue.HTTPS = false
 	cfg.Quota, cfg.Policy.InboundAuth = config.Default().Quota, "dkim"
@@ -104,7 +105,7 @@ func (c *country) open(t *testing.T, cfg *config.Config) {
 		t.Fatal(err)
 	}
 	if !isOnion(cfg.Domain) {
-		c.dns.load(t, z.String())
+		c.dns.Load(t, z.String())
 	}
 	served := make(chan error, 1)
 	go func() { served <- r.run(ctx) }()

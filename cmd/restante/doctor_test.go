@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/test/nameserver"
 )
 
 // examinedRelay is a relay that runs with a configuration file, whose DNS the test
@@ -22,19 +23,19 @@ import (
 type examinedRelay struct {
 	cfg  *config.Config
 	file string
-	dns  *nameServer
+	dns  *nameserver.Server
 }
 
 func newExaminedRelay(t *testing.T) *examinedRelay {
 	t.Helper()
-	x := &examinedRelay{dns: newNameServer(t)}
+	x := &examinedRelay{dns: nameserver.Start(t)}
 	dir, err := os.MkdirTemp("", "r") // a short path, for the socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	text := "domain = \"here.test\"\nhostname = \"mx.here.test\"\ndata_dir = '" + filepath.Join(dir, "data") + "'\n" +
-		"[dns]\nservers = [\"" + x.dns.address + "\"]\n"
+		"[dns]\nservers = [\"" + x.dns.Address + "\"]\n"
 	for _, l := range []string{"smtps", "submission", "mx", "imaps", "imap", "https"} {
 		text += "[listen." + l + "]\naddress = \"" + freeAddress(t) + "\"\nnetwork = \"shared\"\n"
 	}
@@ -50,7 +51,7 @@ func newExaminedRelay(t *testing.T) *examinedRelay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.dns.load(t, z.String()+"1.0.0.127.in-addr.arpa. PTR mx.here.test.\n. DNSKEY 257 3 8 AwEAAag=\n")
+	x.dns.Load(t, z.String()+"1.0.0.127.in-addr.arpa. PTR mx.here.test.\n. DNSKEY 257 3 8 AwEAAag=\n")
 	return x
 }
 
@@ -113,7 +114,7 @@ func TestDoctor(t *testing.T) {
 func TestDoctorFindsFault(t *testing.T) {
 	t.Parallel()
 	x := newExaminedRelay(t)
-	x.dns.load(t, fmt.Sprintf("here.test. 60 MX 20 %s\n", "elsewhere.test."))
+	x.dns.Load(t, fmt.Sprintf("here.test. 60 MX 20 %s\n", "elsewhere.test."))
 	if code, text := x.examine(t); code != 1 || !strings.Contains(text, "WRONG  MX ") || !strings.Contains(text, "→ remove the MX records of the others") {
 		t.Errorf("got code %d and\n%s", code, text)
 	}

@@ -18,7 +18,7 @@ import (
 func TestQueueCommands(t *testing.T) {
 	t.Parallel()
 	c := newCountry(t, "here.test")
-	c.dns.load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.0.99\n")
+	c.dns.Load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.0.99\n")
 	anna := c.citizen(t, "anna@here.test")
 	to := anna
 	to.Address = addr.MustParse("zoe@down.test")
@@ -66,7 +66,7 @@ func TestStatus(t *testing.T) {
 	c := newCountry(t, "here.test")
 	anna := c.citizen(t, "anna@here.test")
 	for _, domain := range []string{"one.test", "two.test", "three.test"} {
-		c.dns.load(t, domain+". 60 MX 10 mx."+domain+".\nmx."+domain+". 60 A 127.0.0.99\n")
+		c.dns.Load(t, domain+". 60 MX 10 mx."+domain+".\nmx."+domain+". 60 A 127.0.0.99\n")
 		to := anna
 		to.Address = addr.MustParse("zoe@" + domain)
 		anna.write(t, to, "waiting")

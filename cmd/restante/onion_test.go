@@ -49,7 +49,7 @@ func TestOnionRelay(t *testing.T) {
 	if got := anna.read(t, zoe); got.Subject != "answer" {
 		t.Errorf("got %q", got.Subject)
 	}
-	for _, name := range c.dns.questions() {
+	for _, name := range c.dns.Asked() {
 		if strings.Contains(name, "onion") {
 			t.Errorf("the name server was asked about %s", name)
 		}

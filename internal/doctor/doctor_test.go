@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/miekg/dns"
+	"github.com/restante/restante/test/nameserver"
 )
 
 // good is the zone of a relay that has nothing wrong.
@@ -30,46 +30,15 @@ autoconfig           CNAME mx
 1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mx.here.test.
 `
 
-// nameServer serves a zone file on loopback, as a resolver does.
+// nameServer serves a zone file as a resolver does.
 func nameServer(t *testing.T, zone string, validates bool) *Resolver {
 	t.Helper()
-	var records []dns.RR
-	p := dns.NewZoneParser(strings.NewReader(zone), "", "")
-	for rr, more := p.Next(); more; rr, more = p.Next() {
-		records = append(records, rr)
+	n := nameserver.Start(t)
+	n.Load(t, zone)
+	if validates {
+		n.Validate()
 	}
-	if err := p.Err(); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	started, ended := make(chan struct{}), make(chan struct{})
-	server := &dns.Server{PacketConn: conn, NotifyStartedFunc: func() { close(started) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg).SetReply(q)
-		m.AuthenticatedData = validates
-		m.Rcode = dns.RcodeNameError
-		for _, rr := range records {
-			if strings.EqualFold(rr.Header().Name, q.Question[0].Name) {
-				m.Rcode = dns.RcodeSuccess
-				if kind := rr.Header().Rrtype; kind == q.Question[0].Qtype || kind == dns.TypeCNAME {
-					m.Answer = append(m.Answer, rr)
-				}
-			}
-		}
-		_ = w.WriteMsg(m)
-	})}
-	go func() {
-		defer close(ended)
-		_ = server.ActivateAndServe()
-	}()
-	<-started
-	t.Cleanup(func() {
-		_ = server.Shutdown()
-		<-ended
-	})
-	return &Resolver{Servers: []string{conn.LocalAddr().String()}}
+	return &Resolver{Servers: []string{n.Address}}
 }
 
 func examine(t *testing.T, zone string) []Finding {

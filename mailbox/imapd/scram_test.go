@@ -8,44 +8,10 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
-	"github.com/xdg-go/scram"
 
 	"github.com/restante/restante/mailbox/imapd"
+	"github.com/restante/restante/test/scramclient"
 )
-
-// scramClient is another implementation's client, as go-sasl wants it.
-type scramClient struct {
-	mechanism string
-	talk      *scram.ClientConversation
-}
-
-func (c *scramClient) Start() (mechanism string, initial []byte, err error) {
-	first, err := c.talk.Step("")
-	return c.mechanism, []byte(first), err
-}
-
-func (c *scramClient) Next(challenge []byte) ([]byte, error) {
-	answer, err := c.talk.Step(string(challenge))
-	return []byte(answer), err
-}
-
-// talk begins a conversation of SCRAM over a TLS connection: bound to it, or not.
-func talk(t *testing.T, user, secret string, bound *tls.Conn) *scramClient {
-	t.Helper()
-	client, err := scram.SHA256.NewClient(user, secret, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bound == nil {
-		return &scramClient{"SCRAM-SHA-256", client.NewConversation()}
-	}
-	state := bound.ConnectionState()
-	binding, err := scram.NewTLSExporterBinding(&state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &scramClient{"SCRAM-SHA-256-PLUS", client.NewConversationWithChannelBinding(binding)}
-}
 
 // TestSCRAM: a client that knows SCRAM logs in without sending its secret, tied to
 // its connection or not, and reads its mail; one that knows the secret of nobody,
@@ -98,7 +64,7 @@ func TestSCRAM(t *testing.T) {
 		if !client.Caps().Has("AUTH=SCRAM-SHA-256-PLUS") {
 			t.Errorf("%s: -PLUS is not offered: %v", c.name, client.Caps())
 		}
-		sasl := talk(t, "anna@example.org", c.secret, to)
+		sasl := scramclient.New(t, "anna@example.org", c.secret, to)
 		err := client.Authenticate(sasl)
 		var refused *imap.Error
 		if c.want != "" {
@@ -107,8 +73,8 @@ func TestSCRAM(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || !sasl.talk.Valid() {
-			t.Errorf("%s: %v, the server proved itself: %v", c.name, err, sasl.talk.Valid())
+		if err != nil || !sasl.Valid() {
+			t.Errorf("%s: %v, the server proved itself: %v", c.name, err, sasl.Valid())
 			continue
 		}
 		if _, err := client.Select("INBOX", nil).Wait(); err != nil {

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restante/restante/test/nameserver"
 )
 
 // A country is a few relays, each on an address of loopback of its own and with a
@@ -29,7 +31,7 @@ type country struct {
 	dir   string
 	bin   string // the relays' program
 	smtp  int    // the port of every MX
-	dns   *nameServer
+	dns   *nameserver.Server
 	ca    *authority
 	towns map[string]*town
 }
@@ -52,7 +54,7 @@ func newCountry(t *testing.T) *country {
 // newCountryOf is newCountry with another program for the relays.
 func newCountryOf(t *testing.T, bin string) *country {
 	t.Helper()
-	c := &country{dir: t.TempDir(), bin: bin, dns: newNameServer(t), towns: map[string]*town{}}
+	c := &country{dir: t.TempDir(), bin: bin, dns: nameserver.Start(t), towns: map[string]*town{}}
 	c.ca = newAuthority(t, c.dir)
 	ln, err := net.Listen("tcp", "127.0.1.1:0")
 	if err != nil {
@@ -82,14 +84,14 @@ func (c *country) found(t *testing.T, domain, settings string) *town {
 	}
 	t.Cleanup(func() { os.RemoveAll(sockets) })
 	text := fmt.Sprintf("domain = %q\nhostname = %q\ndata_dir = %q\nadmin_socket = %q\n", domain, "mx."+domain, data, filepath.Join(sockets, "a"))
-	text += fmt.Sprintf("[tls]\ncert_file = %q\nkey_file = %q\n[dns]\nservers = [%q]\n", cert, key, c.dns.address)
+	text += fmt.Sprintf("[tls]\ncert_file = %q\nkey_file = %q\n[dns]\nservers = [%q]\n", cert, key, c.dns.Address)
 	text += fmt.Sprintf("[queue]\nca_file = %q\nport = %d\nprivate_networks = true\nhttps = false\n", c.ca.file, c.smtp)
 	for _, l := range []string{"smtps", "submission", "imaps", "imap", "https"} {
 		text += fmt.Sprintf("[listen.%s]\naddress = \"127.0.0.1:0\"\nnetwork = \"shared\"\n", l)
 	}
 	text += fmt.Sprintf("[listen.mx]\naddress = \"%s:%d\"\nnetwork = \"shared\"\n[log]\nlevel = \"debug\"\n%s", w.mx, c.smtp, settings)
 	w.config = write(t, c.dir, domain+".toml", text)
-	c.dns.load(t, run(t, "", nil, c.bin, "dns", "--config", w.config, "--ip", w.ip))
+	c.dns.Load(t, run(t, "", nil, c.bin, "dns", "--config", w.config, "--ip", w.ip))
 	w.open(t)
 	return w
 }

@@ -30,7 +30,7 @@ func TestDKIM(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.dns.load(t, fmt.Sprintf("%s._domainkey.there.test. 60 TXT %s\n", selector, quotedStrings(strings.TrimSpace(string(record)))))
+		c.dns.Load(t, fmt.Sprintf("%s._domainkey.there.test. 60 TXT %s\n", selector, quotedStrings(strings.TrimSpace(string(record)))))
 	}
 	sign := func(selector, algorithm, header, body, domain string) string {
 		return run(t, mail, nil, "dkimsign", "--signalg", algorithm, "--hcanon", header, "--bcanon", body, selector, domain, filepath.Join(keys, selector+".key"))

@@ -125,7 +125,7 @@ func TestFederationLeaksNothing(t *testing.T) {
 	c := newCountry(t)
 	here, there := c.found(t, "here.test", ""), c.found(t, "there.test", "")
 	there.straight(t)
-	c.dns.load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.1.250\n")
+	c.dns.Load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.1.250\n")
 	alice, bob := here.citizen(t, "alice-marked"), there.citizen(t, "bob-marked")
 	body := newGnuPG(t, []account{alice, bob}).discreet(t, alice, bob, "unmarked")
 	client := here.smtp(t, alice)

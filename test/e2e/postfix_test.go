@@ -18,6 +18,8 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"github.com/miekg/dns"
+
+	"github.com/restante/restante/test/nameserver"
 )
 
 // A postOffice is a Postfix with an OpenDKIM, as another server of a country: its
@@ -103,7 +105,7 @@ func (c *country) openPost(t *testing.T, town *town) *postOffice {
 	for _, name := range []string{"main.cf", "master.cf"} {
 		must(t, os.Chmod(filepath.Join(dir, name), 0o644))
 	}
-	c.dns.load(t, fmt.Sprintf("post.test. 60 MX 10 mx.post.test.\nmx.post.test. 60 A %s\n", p.ip))
+	c.dns.Load(t, fmt.Sprintf("post.test. 60 MX 10 mx.post.test.\nmx.post.test. 60 A %s\n", p.ip))
 	p.startOpenDKIM(t, opendkim)
 	p.startPostfix(t, filepath.Join(daemons, "master"))
 	return p
@@ -152,12 +154,12 @@ func (p *postOffice) startOpenDKIM(t *testing.T, program string) {
 	public, err := x509.MarshalPKIXPublicKey(key.Public())
 	must(t, err)
 	text := "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(public)
-	p.country.dns.load(t, fmt.Sprintf("p1._domainkey.post.test. 60 TXT %q %q\n", text[:200], text[200:]))
+	p.country.dns.Load(t, fmt.Sprintf("p1._domainkey.post.test. 60 TXT %q %q\n", text[:200], text[200:]))
 	host, port, err := net.SplitHostPort(p.milter)
 	must(t, err)
 	conf := write(t, p.dir, "opendkim.conf", fmt.Sprintf("Socket inet:%s@%s\nMode sv\nDomain post.test\nSelector p1\nKeyFile %s\nTestPublicKeys %s\n"+
 		"InternalHosts %s\nAlwaysAddARHeader yes\nRequireSafeKeys no\nAuthservID mx.post.test\nSyslog no\n",
-		port, host, secret, write(t, p.dir, "keys", p.country.dns.keys()), write(t, p.dir, "internal", clientIP+"\n")))
+		port, host, secret, write(t, p.dir, "keys", dkimKeys(p.country.dns)), write(t, p.dir, "internal", clientIP+"\n")))
 	p.background(t, exec.Command(program, "-f", "-x", conf))
 	eventually(t, "OpenDKIM listens", func() bool { return isOpen(p.milter) })
 }
@@ -191,12 +193,10 @@ func isOpen(address string) bool {
 	return true
 }
 
-// keys lists the DKIM records in the form that OpenDKIM reads for tests.
-func (n *nameServer) keys() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// dkimKeys lists the keys of a zone as OpenDKIM's TestPublicKeys takes them.
+func dkimKeys(n *nameserver.Server) string {
 	var b strings.Builder
-	for _, rr := range n.records {
+	for _, rr := range n.Records() {
 		if txt, ok := rr.(*dns.TXT); ok && strings.Contains(rr.Header().Name, "._domainkey.") {
 			fmt.Fprintf(&b, "%s %s\n", strings.TrimSuffix(rr.Header().Name, "."), strings.Join(txt.Txt, ""))
 		}

@@ -53,7 +53,7 @@ func serviceScenario(t *testing.T, binary string) []string {
 	here := c.found(t, "here.test", "[signup]\npolicy = \"open\"\n")
 	there := c.found(t, "there.test", "")
 	there.straight(t)
-	c.dns.load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.1.250\n")
+	c.dns.Load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.1.250\n")
 	markers := map[string]string{"client IP": clientIP}
 	for _, m := range []string{markSubject, markText, markName, markHost, markAgent, markUser, markID, markLost, markWaiting, markAlias, markJoined} {
 		markers[m] = m
