@@ -87,7 +87,7 @@ in_debian dpkg -i /tmp/next.deb >>"$work/log" 2>&1
 kill -0 "$relay"
 stop
 start
-as_relay restante account show alice >"$work/alice"
+as_relay restante account show --addresses alice >"$work/alice"
 grep -q alice@relay.test "$work/alice"
 stop
 

@@ -18,17 +18,21 @@ import (
 
 func accountCommand(e env) *cobra.Command {
 	var configFile string
+	var addresses bool
 	cmd := &cobra.Command{
 		Use:   "account",
 		Short: "Make, show and change accounts",
-		Long:  "Make, show and change accounts. The commands work while the relay runs, and while it does not.",
-		Args:  unknownCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: "Make, show and change accounts. The commands work while the relay runs, and while it does not. Addresses are shown on\n" +
+			"a terminal, or with --addresses; else short ids stand for accounts.",
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&configFile, "config", defaultConfigFile, "configuration `FILE` of the relay")
+	cmd.PersistentFlags().BoolVar(&addresses, "addresses", false, addressesFlagHelp)
 	open := func(ctx context.Context) (accounts, func(), error) { return openAccounts(ctx, configFile, e) }
-	cmd.AddCommand(accountNew(e, open), accountList(e, open), accountShow(e, open), accountPasswd(e, open),
-		aliasCommand(e, open), accountDebug(e, open),
+	show := func() bool { return addresses || isTerminal(e.stdout) }
+	cmd.AddCommand(accountNew(e, open, show), accountList(e, open, show), accountShow(e, open, show), accountPasswd(e, open),
+		aliasCommand(e, open, show), accountDebug(e, open),
 		accountState(e, open, "disable", opDisable, "Refuse logins and mail for an account; nothing is deleted"),
 		accountState(e, open, "enable", opEnable, "Undo disable"),
 		accountRemove(e, open))
@@ -50,7 +54,7 @@ func (open opener) do(ctx context.Context, r adminRequest) (adminReply, error) {
 
 const stdinFlagHelp = "read the password from standard input instead of generating one"
 
-func accountNew(e env, open opener) *cobra.Command {
+func accountNew(e env, open opener, show func() bool) *cobra.Command {
 	var fromStdin bool
 	cmd := &cobra.Command{
 		Use:   "new [NAME]",
@@ -69,7 +73,7 @@ func accountNew(e env, open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printNewAccount(e, reply)
+			printNewAccount(e, reply, show())
 			return nil
 		},
 	}
@@ -77,11 +81,11 @@ func accountNew(e env, open opener) *cobra.Command {
 	return cmd
 }
 
-func printNewAccount(e env, reply adminReply) {
+func printNewAccount(e env, reply adminReply, addresses bool) {
 	v := reply.Accounts[0]
 	printTable(e.stdout, [][2]string{
 		{"Account", v.ID},
-		{"Address", strings.Join(v.Addresses, ", ")},
+		{"Address", shownAddresses(v, addresses)},
 		{"Password", reply.Secret},
 		{"Recovery code", reply.Recovery},
 	})
@@ -89,24 +93,29 @@ func printNewAccount(e env, reply adminReply) {
 		"password when the old one is lost; keep it apart. Whoever has neither can't read the mail, nor can we.")
 }
 
-func accountList(e env, open opener) *cobra.Command {
-	var addresses bool
-	cmd := &cobra.Command{
+// shownAddresses gives the addresses of an account to people, and hides them from
+// files and programs that did not ask for them.
+func shownAddresses(v accountView, addresses bool) string {
+	if addresses {
+		return strings.Join(v.Addresses, ", ")
+	}
+	return fmt.Sprintf("(%d, shown on a terminal or with --addresses)", len(v.Addresses))
+}
+
+func accountList(e env, open opener, show func() bool) *cobra.Command {
+	return &cobra.Command{
 		Use:   "list",
 		Short: "List the accounts",
-		Long:  "List the accounts. Addresses are shown on a terminal, or with --addresses; else short ids stand for them.",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			reply, err := open.do(cmd.Context(), adminRequest{Op: opList})
 			if err != nil {
 				return err
 			}
-			printAccounts(e, reply.Accounts, addresses || isTerminal(e.stdout))
+			printAccounts(e, reply.Accounts, show())
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&addresses, "addresses", false, "show addresses even if the output is not a terminal")
-	return cmd
 }
 
 func printAccounts(e env, views []accountView, addresses bool) {
@@ -127,7 +136,7 @@ func printAccounts(e env, views []accountView, addresses bool) {
 	}
 }
 
-func accountShow(e env, open opener) *cobra.Command {
+func accountShow(e env, open opener, show func() bool) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ACCOUNT",
 		Short: "Show one account, given by address, name or short id",
@@ -140,7 +149,7 @@ func accountShow(e env, open opener) *cobra.Command {
 			v := reply.Accounts[0]
 			printTable(e.stdout, [][2]string{
 				{"Account", v.ID},
-				{"Addresses", strings.Join(v.Addresses, ", ")},
+				{"Addresses", shownAddresses(v, show())},
 				{"State", v.State},
 				{"Created", v.Created},
 				{"Messages", ofQuota(fmt.Sprint(v.Used.Messages), v.Quota.Messages, fmt.Sprint(v.Quota.Messages))},

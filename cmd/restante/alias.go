@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/restante/restante/mailbox"
 )
 
-func aliasCommand(e env, open opener) *cobra.Command {
+func aliasCommand(e env, open opener, show func() bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alias",
 		Short: "Add, list and remove the addresses of an account",
@@ -20,11 +21,11 @@ func aliasCommand(e env, open opener) *cobra.Command {
 		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(aliasAdd(e, open), aliasList(e, open), aliasRemove(e, open))
+	cmd.AddCommand(aliasAdd(e, open, show), aliasList(e, open, show), aliasRemove(e, open))
 	return cmd
 }
 
-func aliasAdd(e env, open opener) *cobra.Command {
+func aliasAdd(e env, open opener, show func() bool) *cobra.Command {
 	return &cobra.Command{
 		Use:   "add ACCOUNT [NAME]",
 		Short: "Give an account one more address: of that name, or of a generated one",
@@ -35,15 +36,20 @@ func aliasAdd(e env, open opener) *cobra.Command {
 				r.Alias = args[1]
 			}
 			reply, err := open.do(cmd.Context(), r)
-			if err == nil {
-				fmt.Fprintln(e.stdout, reply.Text)
+			if err != nil {
+				return err
 			}
-			return err
+			if show() {
+				fmt.Fprintln(e.stdout, reply.Text)
+			} else {
+				fmt.Fprintln(e.stderr, "restante: the account has one address more: `restante account alias list --addresses` shows it")
+			}
+			return nil
 		},
 	}
 }
 
-func aliasList(e env, open opener) *cobra.Command {
+func aliasList(e env, open opener, show func() bool) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list ACCOUNT",
 		Short: "List the addresses of an account, the oldest first",
@@ -53,8 +59,10 @@ func aliasList(e env, open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, a := range reply.Accounts[0].Addresses {
-				fmt.Fprintln(e.stdout, a)
+			if v := reply.Accounts[0]; !show() {
+				fmt.Fprintln(e.stdout, shownAddresses(v, false))
+			} else {
+				fmt.Fprintln(e.stdout, strings.Join(v.Addresses, "\n"))
 			}
 			return nil
 		},

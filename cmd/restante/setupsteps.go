@@ -180,6 +180,6 @@ func (s *setup) makeAccount(ctx context.Context) (string, error) {
 		return "", err
 	}
 	fmt.Fprintln(s.e.stdout)
-	printNewAccount(s.e, reply)
+	printNewAccount(s.e, reply, true) // the configuration names it
 	return s.cfg.Policy.Operator + " made", nil
 }
