@@ -125,7 +125,7 @@ func TestUploadIsSealed(t *testing.T) {
 	for _, box := range kept {
 		var text bytes.Buffer
 		raw := bytes.NewBuffer(fetchOne(t, r, box, uidThere(t, r, box)))
-		for _, secret := range []string{"Subject: mail", "secret@x.test", "Bcc"} {
+		for _, secret := range []string{"Subject: mail", "secret@x.test", "Bcc:"} {
 			outer, _, _ := strings.Cut(raw.String(), "-----BEGIN")
 			if strings.Contains(outer, secret) {
 				t.Errorf("%s: the provider sees %q", box, secret)
