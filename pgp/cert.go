@@ -1,12 +1,12 @@
 package pgp
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -91,14 +91,14 @@ func parseEntity(b []byte, limit int, kind string) (*openpgp.Entity, error) {
 // dearmor returns b without its armor, if it has any, and holds it to limit.
 func dearmor(b []byte, limit int, kind string) ([]byte, error) {
 	if len(b) > 0 && b[0]&0x80 == 0 { // a packet's first octet has its top bit set, armor is ASCII
-		block, err := armor.Decode(bytes.NewReader(b))
+		found, data, err := openArmor(bufio.NewReaderSize(bytes.NewReader(b), armorReadAhead))
 		if err != nil {
 			return nil, badCert("the armor is broken: %v", err)
 		}
-		if block.Type != kind {
-			return nil, badCert("the armor says %s, not %s", block.Type, kind)
+		if found != kind {
+			return nil, badCert("the armor says %s, not %s", found, kind)
 		}
-		if b, err = io.ReadAll(io.LimitReader(block.Body, int64(limit)+1)); err != nil {
+		if b, err = io.ReadAll(io.LimitReader(data, int64(limit)+1)); err != nil {
 			return nil, badCert("the armor is broken: %v", err)
 		}
 	}

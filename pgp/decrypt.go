@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -58,7 +57,7 @@ func Decrypt(dst io.Writer, src io.Reader, o DecryptOptions) (Result, error) {
 }
 
 func decrypt(dst io.Writer, src io.Reader, o DecryptOptions) (Result, error) {
-	binary, err := openArmor(src)
+	binary, err := openMessage(src)
 	if err != nil {
 		return Result{}, err
 	}
@@ -85,9 +84,9 @@ func decrypt(dst io.Writer, src io.Reader, o DecryptOptions) (Result, error) {
 	return newResult(details, envelope), nil
 }
 
-// openArmor returns the packets that r holds.
-func openArmor(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReader(r)
+// openMessage returns the packets that r holds.
+func openMessage(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReaderSize(r, armorReadAhead)
 	first, err := b.Peek(1)
 	if err != nil {
 		return nil, fmt.Errorf("%w: there is nothing in it", ErrNotMessage)
@@ -95,11 +94,11 @@ func openArmor(r io.Reader) (io.Reader, error) {
 	if first[0]&0x80 != 0 {
 		return b, nil
 	}
-	block, err := armor.Decode(b)
-	if err != nil || block.Type != openpgp.MessageType {
+	kind, data, err := openArmor(b)
+	if err != nil || kind != openpgp.MessageType {
 		return nil, ErrNotMessage
 	}
-	return block.Body, nil
+	return data, nil
 }
 
 // readConfig returns the library settings for reading. The check of intended recipients is ours, in newResult: the
@@ -149,6 +148,8 @@ func readError(err error) error {
 	switch {
 	case errors.Is(err, pgperrors.ErrKeyIncorrect):
 		return ErrNoKey
+	case errors.Is(err, errArmorBroken):
+		return err
 	case errors.As(err, &inside), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrDamaged
 	case errors.As(err, &malformed), errors.As(err, &structural), errors.As(err, &unsupported):
