@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -165,6 +167,40 @@ func TestUpgrade(t *testing.T) {
 				t.Errorf("the copy from before has schema %s, want %d", got, n)
 			}
 		})
+	}
+}
+
+// TestUpgradeNeedsRoom: without room for the copy nothing is begun, the error says how
+// much is needed, and with room the same store is brought up to date.
+func TestUpgradeNeedsRoom(t *testing.T) {
+	t.Parallel()
+	n := len(migrations) - 1
+	o := atSchema(t, n)
+	free := int64(4096)
+	o.space = func(string) (int64, int64, error) { return free, 1 << 40, nil }
+	if s, err := Open(t.Context(), o); err == nil {
+		s.Close()
+		t.Fatal("the schema was changed with no room for a copy")
+	} else if !strings.Contains(err.Error(), "are needed and 0 MB are free: make room") {
+		t.Errorf("got error %v, want one that says what is needed", err)
+	}
+	old, err := database(t, o.Path, migrations[:n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := describe(t, old)["version"]; got != fmt.Sprint(n) {
+		t.Errorf("the refused store has schema %s, want %d as before", got, n)
+	}
+	if err := old.close(); err != nil {
+		t.Fatal(err)
+	}
+	copied := fmt.Sprintf("%s.schema-%d", o.Path, n)
+	if _, err := os.Stat(copied); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a copy, or part of one: %v", err)
+	}
+	free = 1 << 30
+	if got := count(t, open(t, o)); got != 1 {
+		t.Errorf("with room %d messages came through, want 1", got)
 	}
 }
 

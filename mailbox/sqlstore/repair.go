@@ -219,7 +219,7 @@ const damagedCopy = ".damaged"
 // content.
 func (e *sqliteEngine) keepDamaged(ctx context.Context) error {
 	path := e.s.opts.Path
-	if err := roomFor(path); err != nil {
+	if err := e.s.roomFor(path); err != nil {
 		return err
 	}
 	if err := e.erase(ctx); err != nil { // so that all of it is in one file

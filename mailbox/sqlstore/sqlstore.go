@@ -108,6 +108,13 @@ type Options struct {
 	// maxBatch bounds the requests of one transaction. Benchmarks set it to 1.
 	maxBatch int
 
+	// bySweepOnly leaves the sweeps to whoever calls Sweep: the first one, which Open
+	// starts, may otherwise run at any moment. For tests that look into the files.
+	bySweepOnly bool
+
+	// space is diskSpace. Tests of what happens without room replace it.
+	space func(path string) (free, size int64, err error)
+
 	careless careless
 }
 
@@ -141,6 +148,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.maxBatch <= 0 {
 		o.maxBatch = 256
+	}
+	if o.space == nil {
+		o.space = diskSpace
 	}
 	return nil
 }
@@ -180,7 +190,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	go s.writer.loop()
-	if o.Places == nil {
+	if o.Places == nil && !o.bySweepOnly {
 		s.startSweeper()
 	}
 	return s, nil

@@ -40,7 +40,7 @@ func (e *sqliteEngine) keepOld(ctx context.Context, have int) error {
 	if err := os.Remove(copied); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := roomFor(path); err != nil {
+	if err := e.s.roomFor(path); err != nil {
 		return err
 	}
 	if err := e.s.copyFile(ctx, copied); err != nil {
@@ -53,7 +53,7 @@ func (e *sqliteEngine) keepOld(ctx context.Context, have int) error {
 }
 
 // roomFor refuses to begin what needs as much room again as the database has.
-func roomFor(path string) error {
+func (s *Store) roomFor(path string) error {
 	size := int64(0)
 	for _, p := range []string{path, path + "-wal"} {
 		info, err := os.Stat(p)
@@ -61,7 +61,7 @@ func roomFor(path string) error {
 			size += info.Size()
 		}
 	}
-	free, _, err := diskSpace(filepath.Dir(path))
+	free, _, err := s.opts.space(filepath.Dir(path))
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
