@@ -25,8 +25,9 @@ type BodyReader struct {
 }
 
 // NewBodyReader returns a reader for the body in r: sealedSize bytes that hold
-// size bytes of content. It reads the header only. Errors: ErrOpen, ErrVersion,
-// and those of r.
+// size bytes of content. It reads the header only. A body stays sealed as it came
+// when its owner gets new keys, so that it may be of an earlier generation than the
+// message is now: its DEK is its own. Errors: ErrOpen, ErrVersion, and those of r.
 func (m *Message) NewBodyReader(r io.ReaderAt, sealedSize, size int64) (*BodyReader, error) {
 	at := m.at(kindBody)
 	if size < 0 || size > maxSize || sealedSize != SealedSize(size) {
@@ -35,6 +36,9 @@ func (m *Message) NewBodyReader(r io.ReaderAt, sealedSize, size int64) (*BodyRea
 	var header [bodyHeaderSize]byte
 	if err := readFull(r, header[:], 0); err != nil {
 		return nil, at.fail(err)
+	}
+	if g, err := Generation(header[:]); err == nil && g < at.owner.Generation {
+		at.owner.Generation = g
 	}
 	salt, err := checkHeader(at, header[:])
 	if err != nil {
@@ -45,7 +49,7 @@ func (m *Message) NewBodyReader(r io.ReaderAt, sealedSize, size int64) (*BodyRea
 		base:   bodyHeaderSize,
 		padded: PaddedSize(size),
 		size:   size,
-		s:      m.bodyStream(salt),
+		s:      newStream(m.bodyKey(salt), at),
 	}, nil
 }
 

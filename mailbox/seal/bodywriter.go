@@ -9,11 +9,11 @@ import (
 // errClosed: the writer was closed before.
 var errClosed = errors.New("seal: writer is closed")
 
-// bodyStream returns the cipher of a body. The salt makes each run's key its
+// bodyKey returns the key of a body. The salt makes each run's key its
 // own, so that a body written a second time, after a failure and perhaps with
 // other content, doesn't meet the nonces of the first.
-func (m *Message) bodyStream(salt []byte) stream {
-	return newStream(newDeriver(m.DEK.body(), salt).key("body"), m.at(kindBody))
+func (m *Message) bodyKey(salt []byte) []byte {
+	return newDeriver(m.DEK.body(), salt).key("body")
 }
 
 // BodyWriter seals one body. Write takes exactly the announced number of
@@ -39,7 +39,7 @@ func (m *Message) NewBodyWriter(w io.Writer, size int64) (*BodyWriter, error) {
 		return nil, fmt.Errorf("write header: %w", err)
 	}
 	return &BodyWriter{
-		chunks: newChunkWriter(w, m.bodyStream(salt)),
+		chunks: newChunkWriter(w, newStream(m.bodyKey(salt), at)),
 		at:     at,
 		size:   size,
 		left:   size,

@@ -59,6 +59,7 @@ const (
 	kindQueue
 	kindPushToken
 	kindSpool
+	kindHanded
 )
 
 var kindNames = [...]string{
@@ -75,6 +76,7 @@ var kindNames = [...]string{
 	kindQueue:     "queue row",
 	kindPushToken: "push token",
 	kindSpool:     "spool",
+	kindHanded:    "root secret handed over",
 }
 
 // coordinate says which part of which row a sealed part is. Fields that have

@@ -13,11 +13,13 @@ import (
 // opened with it.
 type Verifier [32]byte
 
-// Factor is what a KDF makes of a login's input: a half that proves the login
-// and a half that opens the Root. It is as secret as the input.
+// Factor is what a KDF makes of a login's input: a part that proves the login, one
+// that opens the Root, and one for the key pair to which a new Root is handed. It is
+// as secret as the input.
 type Factor struct {
 	auth [32]byte
 	kek  [32]byte
+	pair [32]byte
 }
 
 // Secret makes the Factor of a generated secret. It takes some microseconds.
@@ -64,6 +66,7 @@ func newFactor(input, salt []byte, label string) Factor {
 	return Factor{
 		auth: [32]byte(d.key("auth " + label)),
 		kek:  [32]byte(d.key("kek " + label)),
+		pair: [32]byte(d.key("pair " + label)),
 	}
 }
 
@@ -84,11 +87,15 @@ func (f *Factor) WrapRoot(owner Owner, credential int64, root *Root) []byte {
 	return sealBox(newBoxCipher(f.kek[:]), rootAt(owner, credential), root[:])
 }
 
-// UnwrapRoot opens the Root in the row of that credential. Errors: ErrOpen,
-// ErrVersion.
+// UnwrapRoot opens the Root in the row of that credential, whether it was wrapped or
+// handed over. Errors: ErrOpen, ErrVersion.
 func (f *Factor) UnwrapRoot(owner Owner, credential int64, part []byte) (Root, error) {
 	c := rootAt(owner, credential)
-	b, err := openBox(newBoxCipher(f.kek[:]), c, nil, part)
+	open := f.openWrapped
+	if len(part) == handedSize {
+		c, open = handedAt(owner, credential), f.openHanded
+	}
+	b, err := open(owner, credential, part)
 	if err != nil {
 		return Root{}, err
 	}
@@ -97,6 +104,11 @@ func (f *Factor) UnwrapRoot(owner Owner, credential int64, part []byte) (Root, e
 		return Root{}, c.fail(ErrOpen)
 	}
 	return Root(b), nil
+}
+
+// openWrapped opens what WrapRoot sealed.
+func (f *Factor) openWrapped(owner Owner, credential int64, part []byte) ([]byte, error) {
+	return openBox(newBoxCipher(f.kek[:]), rootAt(owner, credential), nil, part)
 }
 
 // Wipe overwrites the Factor. See the package comment for what that is worth.

@@ -69,6 +69,14 @@ func (k *Keys) Owner() Owner { return k.owner }
 // Search returns the key under which a search index of the account is sealed.
 func (k *Keys) Search() [32]byte { return k.search }
 
+// EmailKey returns the key that EmailIDs are made with, which an account keeps for
+// life: clients know messages by them.
+func (k *Keys) EmailKey() [32]byte { return [32]byte(k.emails) }
+
+// SetEmailKey has k make EmailIDs as the account's keys of an earlier generation did.
+// It must be called before others use k.
+func (k *Keys) SetEmailKey(key [32]byte) { k.emails = key[:] }
+
 // EmailID returns the identity that IMAP shows for a blob (RFC 8474, 5.1).
 // Copies of a message have it in common. Without the keys it can't be linked
 // to the blob on disk.
