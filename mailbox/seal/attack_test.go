@@ -51,7 +51,7 @@ const (
 // everyPart seals one part of each kind for the row home of w.
 func everyPart(t *testing.T, w world) []part {
 	t.Helper()
-	return slices.Concat(messageParts(t, w), ownerParts(t, w), relayParts(w))
+	return slices.Concat(messageParts(t, w), ownerParts(t, w), relayParts(w), pageParts(w))
 }
 
 func messageParts(t *testing.T, w world) []part {
@@ -105,6 +105,14 @@ func ownerParts(t *testing.T, w world) []part {
 			return keys(r).OpenNote(r.name, b)
 		}},
 	}
+}
+
+func pageParts(w world) []part {
+	x := []byte("many messages")
+	sealed := w.keys.SealPage(w.place.Mailbox, w.place.UID, x)
+	return []part{{"page", toOwner | toPlace, sealed, x, func(r row, b []byte) ([]byte, error) {
+		return w.root.Keys(r.owner).OpenPage(r.place.Mailbox, r.place.UID, b)
+	}}}
 }
 
 func relayParts(w world) []part {
@@ -218,9 +226,9 @@ func TestMixedParts(t *testing.T) {
 func TestMixedKinds(t *testing.T) {
 	t.Parallel()
 	box := newBoxCipher(make([]byte, 32))
-	for from := kindKey0; from <= kindHanded; from++ {
+	for from := kindKey0; from <= kindPage; from++ {
 		sealed := sealBox(box, coordinate{kind: from}, nil)
-		for to := kindKey0; to <= kindHanded; to++ {
+		for to := kindKey0; to <= kindPage; to++ {
 			_, err := openBox(box, coordinate{kind: to}, nil, sealed)
 			if from == to && err != nil {
 				t.Errorf("%s: %v", kindNames[from], err)

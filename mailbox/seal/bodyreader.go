@@ -89,7 +89,7 @@ func (b *BodyReader) from(buf *chunkBuffer, off int64) ([]byte, error) {
 	index := off / ChunkSize
 	start := index * ChunkSize
 	n := min(ChunkSize, b.padded-start) + tagSize
-	if err := readFull(b.r, buf[:n], b.base+index*sealedChunkSize); err != nil {
+	if err := readFull(b.r, buf.take(int(n)), b.base+index*sealedChunkSize); err != nil {
 		return nil, b.s.at.fail(fmt.Errorf("chunk %d: %w", index, err))
 	}
 	content, err := b.s.open(buf, int(n), index, start+n-tagSize == b.padded)

@@ -9,15 +9,26 @@ import (
 )
 
 // chunkBuffer holds one chunk, open or sealed.
-type chunkBuffer [sealedChunkSize]byte
+type chunkBuffer struct {
+	b    [sealedChunkSize]byte
+	used int // bytes of b that were written since it was taken
+}
+
+// take returns the first n bytes of the buffer, to be written.
+func (c *chunkBuffer) take(n int) []byte {
+	c.used = max(c.used, n)
+	return c.b[:n]
+}
 
 // chunkBuffers are shared by all writers and readers, so that only those that
 // are at work hold one.
 var chunkBuffers = sync.Pool{New: func() any { return new(chunkBuffer) }}
 
-func putBuffer(b *chunkBuffer) {
-	clear(b[:])
-	chunkBuffers.Put(b)
+// putBuffer gives a buffer back, without what was in it.
+func putBuffer(c *chunkBuffer) {
+	clear(c.b[:c.used])
+	c.used = 0
+	chunkBuffers.Put(c)
 }
 
 // stream is the cipher of one run of chunks, sealed as STREAM does it (Hoang,
@@ -47,13 +58,13 @@ func nonce(index int64, last bool) [nonceSize]byte {
 // seal seals the first n bytes of buf in place and returns the sealed chunk.
 func (s *stream) seal(buf *chunkBuffer, n int, index int64, last bool) []byte {
 	nc := nonce(index, last)
-	return s.aead.Seal(buf[:0], nc[:], buf[:n], s.aad)
+	return s.aead.Seal(buf.take(n + tagSize)[:0], nc[:], buf.b[:n], s.aad)
 }
 
 // open opens the sealed chunk, n bytes, in place. It fails with ErrOpen.
 func (s *stream) open(buf *chunkBuffer, n int, index int64, last bool) ([]byte, error) {
 	nc := nonce(index, last)
-	b, err := s.aead.Open(buf[:0], nc[:], buf[:n], s.aad)
+	b, err := s.aead.Open(buf.b[:0], nc[:], buf.b[:n], s.aad)
 	if err != nil {
 		return nil, s.at.fail(fmt.Errorf("chunk %d: %w", index, ErrOpen))
 	}
@@ -87,7 +98,7 @@ func (w *chunkWriter) Write(p []byte) (int, error) {
 				return done, err
 			}
 		}
-		n := copy(w.buf[w.n:ChunkSize], p)
+		n := copy(w.buf.take(min(w.n+len(p), ChunkSize))[w.n:], p)
 		w.n += n
 		done += n
 		p = p[n:]

@@ -60,6 +60,7 @@ const (
 	kindPushToken
 	kindSpool
 	kindHanded
+	kindPage
 )
 
 var kindNames = [...]string{
@@ -77,6 +78,7 @@ var kindNames = [...]string{
 	kindPushToken: "push token",
 	kindSpool:     "spool",
 	kindHanded:    "root secret handed over",
+	kindPage:      "page",
 }
 
 // coordinate says which part of which row a sealed part is. Fields that have

@@ -43,6 +43,7 @@ type Keys struct {
 	names   nameKeys
 	words   nameKeys
 	notes   cipher.AEAD
+	pages   cipher.AEAD
 	entries []byte
 	emails  []byte
 	search  [32]byte
@@ -57,6 +58,7 @@ func (r *Root) Keys(owner Owner) *Keys {
 		names:   newNameKeys(d, "names", kindName),
 		words:   newNameKeys(d, "keywords", kindKeyword),
 		notes:   newBoxCipher(d.key("notes")),
+		pages:   newBoxCipher(d.key("pages")),
 		entries: d.key("metadata mac"),
 		emails:  d.key("emailid"),
 		search:  [32]byte(d.key("search")),

@@ -25,6 +25,9 @@
 // it wraps the DEK anew under the mailbox key in Keys (stage 1); this opens
 // about a hundred times faster, and binds the message to its mailbox and UID.
 //
+// A page holds the DEKs and envelope data of a run of messages once more, under a key
+// of its own, so that a listing opens many of them at once.
+//
 // # Format 1
 //
 // Every sealed part begins with the format's number (one byte, 1) and the
@@ -44,7 +47,7 @@
 // whole to an earlier state.
 //
 // Sizes are blurred: bodies are padded to Padmé classes, envelope data to
-// steps of 256 bytes, names and notes to steps of 64.
+// steps of 256 bytes, pages to steps of 1024, names and notes to steps of 64.
 //
 // # Wiping
 //
