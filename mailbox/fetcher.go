@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-
-	"github.com/restante/restante/mailbox/seal"
+	"slices"
 )
 
 const (
@@ -34,19 +33,23 @@ func (x *Session) fetch(ctx context.Context, mbox MailboxID, set []UIDRange, bod
 		if err != nil {
 			return fmt.Errorf("read messages: %w", err)
 		}
-		if len(batch.messages) == 0 {
-			return nil
+		if len(batch) == 0 {
+			break
 		}
 		next = r.ahead(ctx)
-		for i := range batch.messages {
-			if err := f(batch.item(i, r.opener)); err != nil {
+		for i := range batch {
+			if err := f(&batch[i]); err != nil {
 				return err
 			}
 		}
 	}
+	if r.worth.count >= pageWorth {
+		own.pageSoon(mbox)
+	}
+	return nil
 }
 
-// fetcher reads the rows of one Fetch, and the bodies. While one of its goroutines
+// fetcher reads the messages of one Fetch, and the bodies. While one of its goroutines
 // reads ahead, its fields are that one's.
 type fetcher struct {
 	own    *owner
@@ -54,79 +57,134 @@ type fetcher struct {
 	bodies bool
 	opener *opener
 
-	set   []UIDRange // what is still to be read
-	asked []UIDRange // what rows were read of
-	rows  []Message  // that were read, and given to nobody yet
-	fresh int        // messages met at stage 0
-}
-
-// batch is some messages, with the bodies that were read along with them.
-type batch struct {
-	messages []Message
-	bodies   map[seal.BlobID][]byte
-}
-
-func (b *batch) item(i int, o *opener) *Item {
-	m := &b.messages[i]
-	return &Item{Message: *m, opener: o, small: b.bodies[m.Blob]}
+	set   []UIDRange  // what is still to be read
+	asked []UIDRange  // what items were read of
+	items []Item      // that were read, and given to nobody yet
+	pages []Page      // that come next, or after what is to be read by row
+	from  PageNumber  // those below it were looked for
+	fresh int         // messages met at stage 0
+	worth worthPaging // messages read by row
 }
 
 // ahead begins to read the next batch. The function it returns waits for that; it
 // can be called twice. A batch is empty when there are no more.
-func (r *fetcher) ahead(ctx context.Context) (wait func() (batch, error)) {
-	if len(r.rows) == 0 && len(r.set) == 0 {
-		return func() (batch, error) { return batch{}, nil }
+func (r *fetcher) ahead(ctx context.Context) (wait func() ([]Item, error)) {
+	if len(r.items) == 0 && len(r.set) == 0 {
+		return func() ([]Item, error) { return nil, nil }
 	}
 	done := make(chan struct{})
-	var b batch
+	var batch []Item
 	var err error
 	go func() {
 		defer close(done)
-		b, err = r.read(ctx)
+		batch, err = r.read(ctx)
 	}()
-	return func() (batch, error) { <-done; return b, err }
+	return func() ([]Item, error) { <-done; return batch, err }
 }
 
-func (r *fetcher) read(ctx context.Context) (b batch, err error) {
-	if len(r.rows) == 0 {
-		if err := r.readRows(ctx); err != nil {
-			return batch{}, err
+func (r *fetcher) read(ctx context.Context) ([]Item, error) {
+	for len(r.items) == 0 && len(r.set) > 0 {
+		if err := r.readItems(ctx); err != nil {
+			return nil, err
 		}
 	}
-	if !r.bodies || len(r.rows) == 0 {
-		b.messages, r.rows = r.rows, nil
-		return b, nil
+	if !r.bodies || len(r.items) == 0 {
+		batch := r.items
+		r.items = nil
+		return batch, nil
 	}
-	n := atOnce(r.rows)
-	b.messages, r.rows = r.rows[:n], r.rows[n:]
-	b.bodies, err = r.own.svc.store.SmallBodies(ctx, r.own.id, r.mbox, between(r.asked, b.messages[0].UID, b.messages[n-1].UID))
-	return b, err
+	n := atOnce(r.items)
+	batch := r.items[:n]
+	r.items = r.items[n:]
+	return batch, r.readBodies(ctx, batch)
 }
 
-func (r *fetcher) readRows(ctx context.Context) (err error) {
-	r.rows, err = r.own.svc.store.Messages(ctx, r.own.id, r.mbox, r.set, fetchBatch)
+func (r *fetcher) readBodies(ctx context.Context, batch []Item) error {
+	set := between(r.asked, batch[0].UID, batch[len(batch)-1].UID)
+	bodies, err := r.own.svc.store.SmallBodies(ctx, r.own.id, r.mbox, set)
+	for i := range batch {
+		batch[i].small = bodies[batch[i].Blob]
+	}
+	return err
+}
+
+// readItems reads what comes next: a page, or rows up to the next page.
+func (r *fetcher) readItems(ctx context.Context) error {
+	if err := r.findPages(ctx); err != nil {
+		return err
+	}
+	if len(r.pages) == 0 {
+		return r.readRows(ctx, r.set)
+	}
+	page := r.pages[0].Number.UIDs()
+	if before := between(r.set, 0, page.Low-1); len(before) > 0 {
+		return r.readRows(ctx, before)
+	}
+	r.readPage(page)
+	return nil
+}
+
+// findPages looks for the next pages that there are, unless some are known.
+func (r *fetcher) findPages(ctx context.Context) error {
+	for len(r.pages) == 0 {
+		low, high, ok := densePages(r.set, r.from)
+		if !ok {
+			return nil
+		}
+		var err error
+		if r.pages, err = r.own.svc.store.Pages(ctx, r.own.id, r.mbox, low, high, pagesAtOnce); err != nil {
+			return err
+		}
+		r.from = high + 1
+		if n := len(r.pages); n == pagesAtOnce {
+			r.from = r.pages[n-1].Number + 1
+		}
+	}
+	return nil
+}
+
+// readPage opens the next page, which is of some UIDs. If it does not open, they are
+// left in the set, to be read by row.
+func (r *fetcher) readPage(uids UIDRange) {
+	items, err := r.opener.openPage(r.mbox, &r.pages[0])
+	r.pages = r.pages[1:]
+	if err != nil {
+		r.own.svc.log.Error("page does not open, its messages are read by row", "account", r.own.id, "mailbox", r.mbox, "error", err)
+		return
+	}
+	r.asked = between(r.set, uids.Low, uids.High)
+	r.set = after(r.set, uids.High)
+	r.items = slices.DeleteFunc(items, func(i Item) bool { return !contains(r.asked, i.UID) })
+}
+
+// readRows reads rows of a part of the set that comes first in it.
+func (r *fetcher) readRows(ctx context.Context, part []UIDRange) error {
+	rows, err := r.own.svc.store.Messages(ctx, r.own.id, r.mbox, part, fetchBatch)
 	if err != nil {
 		return err
 	}
-	for i := range r.rows {
-		if r.rows[i].Stage == StageSealed {
+	r.items = make([]Item, len(rows))
+	for i := range rows {
+		r.items[i] = Item{Message: rows[i], opener: r.opener}
+		r.worth.add(&rows[i])
+		if rows[i].Stage == StageSealed {
 			r.fresh++
 		}
 	}
 	if r.fresh >= rewrapWorth {
 		r.own.rewrapSoon(r.mbox)
 	}
-	r.asked = r.set
-	if len(r.rows) < fetchBatch {
-		r.set = nil
-		return nil
+	r.asked = part
+	last := part[len(part)-1].High
+	if len(rows) == fetchBatch {
+		last = rows[fetchBatch-1].UID
 	}
-	r.set = after(r.set, r.rows[len(r.rows)-1].UID)
+	r.set = after(r.set, last)
 	return nil
 }
 
 // atOnce returns how many of the messages have bodies that are read at once.
-func atOnce(ms []Message) int {
+func atOnce(ms []Item) int {
 	sum := int64(0)
 	for i := range ms {
 		if sum += min(ms[i].Size, fetchBodies); sum >= fetchBodies {

@@ -3,7 +3,6 @@ package mailbox
 import (
 	"context"
 	"fmt"
-	"sort"
 	"sync"
 
 	"github.com/restante/restante/mailbox/seal"
@@ -45,7 +44,7 @@ func size(set []UIDRange) (n int64) {
 
 // contains reports whether uid is in the ascending set.
 func contains(set []UIDRange, uid UID) bool {
-	i := sort.Search(len(set), func(i int) bool { return set[i].High >= uid })
+	i := reaching(set, uid)
 	return i < len(set) && set[i].Low <= uid
 }
 

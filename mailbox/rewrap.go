@@ -43,16 +43,24 @@ func (own *owner) rewrapNew(mbox MailboxID) {
 func (own *owner) rewrapSoon(mbox MailboxID) {
 	own.inBackground(func(ctx context.Context) error {
 		var last UID
+		all := 0
 		for own.svc.ring.inUse(own) {
 			n, err := own.rewrapSome(ctx, mbox, &last, nil, rewrapBatch)
-			if err != nil || n == 0 {
+			if err != nil {
 				return err
 			}
+			if n == 0 {
+				break
+			}
+			all += n
 			if err := wait(ctx, rewrapPause); err != nil {
 				return err
 			}
 		}
-		return nil
+		if all < pageWorth {
+			return nil
+		}
+		return own.pageAll(ctx, mbox)
 	})
 }
 

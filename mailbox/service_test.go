@@ -267,11 +267,11 @@ func until(tb testing.TB, happened func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(20 * time.Second); !happened(); {
+	for late := time.After(60 * time.Second); !happened(); {
 		select {
 		case <-tick.C:
 		case <-late:
-			tb.Fatal("it didn't happen within 20 s")
+			tb.Fatal("it didn't happen within 60 s")
 		}
 	}
 }

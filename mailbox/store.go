@@ -31,6 +31,7 @@ type Store interface {
 	HiddenStore
 	MailboxStore
 	MessageStore
+	PageStore
 	QueueStore
 	MetadataStore
 	PushStore

@@ -12,7 +12,7 @@ import (
 	"github.com/restante/restante/mailbox"
 )
 
-// client is the plainest of clients. It gives up after 20 s without an answer.
+// client is the plainest of clients. It gives up after 60 s without an answer.
 type client struct {
 	tb testing.TB
 	nc net.Conn
@@ -92,7 +92,7 @@ func (c *client) line() string {
 	return strings.TrimSuffix(line, "\r\n")
 }
 
-func (c *client) deadline() { _ = c.nc.SetDeadline(time.Now().Add(20 * time.Second)) }
+func (c *client) deadline() { _ = c.nc.SetDeadline(time.Now().Add(60 * time.Second)) }
 
 // command sends a command, and returns its untagged responses and its answer
 // without the tag.

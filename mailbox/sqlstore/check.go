@@ -70,6 +70,10 @@ var invariants = []invariant{
 		SELECT sealed.account_id, sealed.uid FROM sealed LEFT JOIN message
 		ON message.account_id = sealed.account_id AND message.mailbox_id = sealed.mailbox_id AND message.uid = sealed.uid
 		WHERE message.uid IS NULL`},
+	{"a page is of all messages that it could be of", `
+		SELECT account_id, number FROM page WHERE messages <> (SELECT count(*) FROM message
+			WHERE message.account_id = page.account_id AND message.mailbox_id = page.mailbox_id
+			AND uid BETWEEN number * 64 AND number * 64 + 63)`},
 	{"every message has one body", `
 		SELECT message.account_id, message.uid FROM message
 		LEFT JOIN body ON body.account_id = message.account_id AND body.blob_id = message.blob_id

@@ -29,6 +29,7 @@ var damages = []struct{ damage, want string }{
 	{`DELETE FROM sealed WHERE uid = 2`, "has its sealed half"},
 	{`DELETE FROM message WHERE uid = 2`, "every sealed half has its message"},
 	{`UPDATE message SET mailbox_id = 5 WHERE uid = 2`, "is in a mailbox"},
+	{`INSERT INTO page SELECT account_id, 1, 0, 1, x'00' FROM account`, "a page is of all messages"},
 	{`DELETE FROM body`, "every message has one body"},
 	{`DELETE FROM body_file`, "every message has one body"},
 	{`INSERT INTO body SELECT account_id, blob_id, x'00' FROM body_file`, "every message has one body"},

@@ -110,13 +110,19 @@ func (t *tx) releaseAll(id mailbox.AccountID, es []entry) error {
 
 const (
 	queryDropHidden   = `DELETE FROM hidden WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
+	queryDropPages    = `DELETE FROM page WHERE account_id = $1 AND mailbox_id = $2 AND number BETWEEN $3 AND $4`
 	queryDropSealed   = `DELETE FROM sealed WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
 	queryDropMessages = `DELETE FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4`
 )
 
-// dropRows deletes the rows of every message in a set.
+// dropRows deletes the rows of every message in a set, and what holds copies of
+// them.
 func (t *tx) dropRows(id mailbox.AccountID, mbox mailbox.MailboxID, set []mailbox.UIDRange) error {
 	for _, r := range set {
+		low, high := mailbox.PageOf(r.Low), mailbox.PageOf(r.High)
+		if _, err := t.exec(queryDropPages, int64(id), int64(mbox), int64(low), int64(high)); err != nil {
+			return err
+		}
 		for _, query := range []string{queryDropHidden, queryDropSealed, queryDropMessages} {
 			if _, err := t.exec(query, int64(id), int64(mbox), int64(r.Low), int64(r.High)); err != nil {
 				return err

@@ -69,6 +69,9 @@ func (m *mirror) run() error {
 	if err := m.to.SetPlace(m.ctx, Arriving); err != nil {
 		return err
 	}
+	if err := m.to.dropEveryPage(m.ctx); err != nil {
+		return err
+	}
 	later := map[*table][]row{}
 	for _, t := range m.tables {
 		if t.perAccount() || t.name == "meta" {

@@ -109,7 +109,7 @@ var mayScan = []string{
 
 // maySort are those that put in order, or group, what they read of an account
 // or a mailbox.
-var maySort = []string{"queryVanished", "queryCredentials", "queryFlagSets"}
+var maySort = []string{"queryVanished", "queryCredentials", "queryFlagSets", "queryUnpaged"}
 
 // mustUse are indexes that are there for one query.
 var mustUse = map[string]string{"queryRowsSince": "message_modseq", "queryFilesOf": "body_file_blob", "queryAddresses": "address_account"}

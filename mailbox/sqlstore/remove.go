@@ -11,6 +11,7 @@ import (
 // first.
 var removeAccount = []string{
 	`DELETE FROM hidden WHERE account_id = $1`,
+	`DELETE FROM page WHERE account_id = $1`,
 	`DELETE FROM sealed WHERE account_id = $1`,
 	`DELETE FROM message WHERE account_id = $1`,
 	`DELETE FROM expunged WHERE account_id = $1`,

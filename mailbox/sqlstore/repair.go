@@ -66,6 +66,10 @@ var repairs = []repair{
 	{"halves without their message were deleted", `
 		DELETE FROM sealed WHERE NOT EXISTS (SELECT 1 FROM message WHERE message.account_id = sealed.account_id
 		AND message.mailbox_id = sealed.mailbox_id AND message.uid = sealed.uid)`, false},
+	{"pages of other messages than there are were deleted", `
+		DELETE FROM page WHERE messages <> (SELECT count(*) FROM message
+		WHERE message.account_id = page.account_id AND message.mailbox_id = page.mailbox_id
+		AND uid BETWEEN number * 64 AND number * 64 + 63)`, false},
 	{"second bodies were deleted", `
 		DELETE FROM body_file WHERE EXISTS (SELECT 1 FROM body
 		WHERE body.account_id = body_file.account_id AND body.blob_id = body_file.blob_id)`, false},

@@ -28,7 +28,8 @@ func (t *table) constant() bool {
 }
 
 const (
-	sqliteTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`
+	// Pages are not copied: the owners' sessions make them again.
+	sqliteTables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'page' ORDER BY name`
 	sqliteFields = `SELECT name, type, pk FROM pragma_table_info($1) ORDER BY cid`
 )
 

@@ -115,6 +115,8 @@ func (e *env) calls(ctx context.Context) map[string]func() error {
 		"Changes":       func() error { _, err := e.s.Changes(ctx, alice, inbox, 0); return err },
 		"Messages":      func() error { _, err := e.s.Messages(ctx, alice, inbox, mailbox.AllUIDs(), 1); return err },
 		"SmallBodies":   func() error { _, err := e.s.SmallBodies(ctx, alice, inbox, mailbox.AllUIDs()); return err },
+		"Pages":         func() error { _, err := e.s.Pages(ctx, alice, inbox, 0, 9, 9); return err },
+		"AddPages":      func() error { return e.s.AddPages(ctx, alice, inbox, nil) },
 		"OpenBody":      func() error { _, err := e.s.OpenBody(ctx, alice, seal.BlobID{}); return err },
 		"Copy": func() error {
 			_, err := e.s.Copy(ctx, alice, mailbox.CopyRequest{From: inbox, To: sent, Set: mailbox.AllUIDs()}, reseal)

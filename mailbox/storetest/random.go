@@ -29,7 +29,7 @@ func randomWalk(e *env, seed uint64) {
 	w := &walk{e, newModel(), rand.New(rand.NewPCG(seed, 0))}
 	steps := []func(){
 		w.stepAccept, w.stepAccept, w.stepAccept, w.stepAccept, w.stepFlags, w.stepFlags, w.stepExpunge,
-		w.stepCopy, w.stepCopy, w.stepRewrap, w.stepRecent, w.stepTree, w.stepChanges, w.stepChanges,
+		w.stepCopy, w.stepCopy, w.stepRewrap, w.stepPages, w.stepRecent, w.stepTree, w.stepChanges, w.stepChanges,
 	}
 	for range randomSteps {
 		steps[w.r.IntN(len(steps))]()

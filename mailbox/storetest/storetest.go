@@ -40,7 +40,7 @@ func allCases() []testCase {
 	var all []testCase
 	for _, group := range [][]testCase{
 		accountCases, addressCases, hiddenCases, credentialCases, treeCases, nameCases, acceptCases, refuseCases, dedupCases,
-		queueCases, leaseCases, bodyCases, changeCases, messageCases, flagCases, copyCases, expungeCases,
+		queueCases, leaseCases, bodyCases, changeCases, messageCases, pageCases, flagCases, copyCases, expungeCases,
 		replaceCases, metadataCases,
 		watchCases, lifeCases, houseCases, censusCases, concurrentCases, randomCases,
 	} {
