@@ -77,6 +77,10 @@ as_relay restante account new alice >/dev/null
 as_relay restante status >"$work/status"
 grep -q 'accounts.*1,' "$work/status"
 
+say "back it up while it runs"
+as_relay restante backup /var/backups/restante --without-keys >>"$work/log" 2>&1
+in_debian test -s /var/backups/restante/restante.db
+
 say "upgrade while it runs"
 # The same program with a higher version, as the next release has.
 mkdir "$work/next"

@@ -119,7 +119,20 @@ func machineFindings(configFile string, cfg *config.Config, getenv func(string) 
 		secrets = append(secrets, keyFile)
 	}
 	all = append(all, doctor.Files(cfg.DataDir, secrets...)...)
-	return append(all, keyCopyFinding(cfg, getenv))
+	return append(all, keyCopyFinding(cfg, getenv), confineFinding(cfg))
+}
+
+// confineFinding says whether a relay that runs can open its own folders only. A
+// system that can't see to that is no fault.
+func confineFinding(cfg *config.Config) doctor.Finding {
+	f := doctor.Finding{Check: "confinement", Text: "the kernel keeps the relay to its own folders (Landlock)"}
+	switch {
+	case !cfg.Confine.Enabled:
+		f.State, f.Text = doctor.Unsure, "off (confine.enabled): the relay can open what its user can"
+	case !canConfine():
+		f.State, f.Text = doctor.Unsure, "this system has no Landlock of Linux 5.19: the relay can open what its user can"
+	}
+	return f
 }
 
 // dnsFindings compares the DNS with the records of `restante dns`.

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -23,7 +24,7 @@ import (
 
 // TestMain lets scripts run this test binary as the command restante.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"restante": main})
+	testscript.Main(m, map[string]func(){"restante": main, "confined": confined})
 }
 
 func TestScripts(t *testing.T) {
@@ -38,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"capture":      capture,
 			"lines":        linesToFile,
 		},
+		Condition: condition,
 		Setup: func(e *testscript.Env) error {
 			// The path of a Unix socket must be short, and $WORK is not.
 			dir, err := os.MkdirTemp("", "r")
@@ -50,6 +52,14 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(e.WorkDir+"/config.toml", []byte(testConfig(dir)), 0o600)
 		},
 	})
+}
+
+// condition knows [confines]: whether this system can confine a relay to its folders.
+func condition(name string) (bool, error) {
+	if name != "confines" {
+		return false, fmt.Errorf("there is no condition %q", name)
+	}
+	return canConfine(), nil
 }
 
 // testConfig is a relay on free ports of loopback.
@@ -70,7 +80,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	text := strings.Join(args[1:], "")
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		b, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && strings.Contains(string(b), text) {

@@ -42,7 +42,8 @@ type relay struct {
 	queue    *queue.Worker  // nil if users can't write to other domains
 	dkim     *signer        // likewise
 
-	started time.Time
+	started  time.Time
+	confined bool // to its folders, by the kernel
 }
 
 // relayOptions is what the demonstration does differently.

@@ -61,6 +61,9 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 			return err
 		}
 	}
+	if r.confined, err = confine(cfg, log); err != nil {
+		return err
+	}
 	if err := tellReady(); err != nil {
 		return err
 	}

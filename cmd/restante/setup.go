@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 
 // letsEncrypt is the authority that setup proposes.
 const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
+
+// backupFolder is the one of the configuration's confine.folders that needs no setting.
+const backupFolder = "/var/backups/restante"
 
 // setupFlags is what the operator says on the command line; the rest is found out or
 // asked.
@@ -171,7 +175,26 @@ func (s *setup) makeFolder(context.Context) (string, error) {
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return "", err
 	}
-	return s.cfg.DataDir, giveToRelay(s.cfg.DataDir)
+	if err := giveToRelay(s.cfg.DataDir); err != nil {
+		return "", err
+	}
+	return s.cfg.DataDir + s.makeBackupFolder(), nil
+}
+
+// makeBackupFolder makes the folder that backups of a running relay go to, for the relay
+// of this machine and as root. A relay that has another folder, or none, is as good.
+func (s *setup) makeBackupFolder() string {
+	ours := s.cfg.DataDir == config.Default().DataDir && slices.Contains(s.cfg.Confine.Folders, backupFolder)
+	if !ours || os.Geteuid() != 0 {
+		return ""
+	}
+	if err := os.Mkdir(backupFolder, 0o700); err != nil {
+		return "" // it is there, or backups have no place here
+	}
+	if err := giveToRelay(backupFolder); err != nil {
+		return ""
+	}
+	return ", and " + backupFolder + " for backups"
 }
 
 func (s *setup) keyFile() string {

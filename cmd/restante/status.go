@@ -41,7 +41,7 @@ func (d direct) status(ctx context.Context, r *relay) (adminReply, error) {
 	}
 	rows := [][2]string{
 		{"relay", d.domain + ", " + runsSince(r)},
-		{"program", programVersion()},
+		{"program", programVersion() + confinement(r)},
 		{"accounts", fmt.Sprintf("%d, with %d messages of %s", census.Accounts, census.Messages, sizeString(census.Bytes))},
 		{"queue", fmt.Sprintf("%d messages wait to go to %d domains", waiting.Jobs, waiting.Destinations)},
 	}
@@ -58,6 +58,17 @@ func runsSince(r *relay) string {
 		return "which does not run"
 	}
 	return "running since " + r.started.UTC().Format("2 January 2006, 15:04 UTC")
+}
+
+// confinement says whether a relay that runs can open its own folders only.
+func confinement(r *relay) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.confined:
+		return ", confined to its folders"
+	}
+	return ", not confined to its folders"
 }
 
 func (r *relay) statusRows(now time.Time) [][2]string {

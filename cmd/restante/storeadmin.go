@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/restante/restante/mailbox/sqlstore"
@@ -51,11 +53,19 @@ func (o onStore) do(ctx context.Context, r storeRequest, progress func(sqlstore.
 	switch r.Op {
 	case storeBackup:
 		p, err := sqlstore.Backup(ctx, o.store, r.Dir, sqlstore.BackupOptions{Keep: r.Keep, Full: r.Full, Progress: progress})
-		return storeReply{Progress: p, Done: true}, err
+		return storeReply{Progress: p, Done: true}, outOfReach(err)
 	case storeCheck:
 		return checkReply(o.store.CheckConsistency(ctx))
 	}
 	return storeReply{}, fmt.Errorf("the relay does not know the operation %q: restart it with this version of restante", r.Op)
+}
+
+// outOfReach says what to do about a folder that a running relay may not write to.
+func outOfReach(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w: the running relay can't write there; back up to /var/backups/restante, or name the folder in confine.folders and in the unit's ReadWritePaths= and restart the relay, or stop the relay first", err)
+	}
+	return err
 }
 
 // checkReply tells findings from a check that could not be made.

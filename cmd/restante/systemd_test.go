@@ -51,7 +51,7 @@ func TestSystemd(t *testing.T) {
 		t.Helper()
 		buf := make([]byte, 1024)
 		for {
-			notices.SetReadDeadline(time.Now().Add(30 * time.Second))
+			notices.SetReadDeadline(time.Now().Add(2 * time.Minute))
 			n, err := notices.Read(buf)
 			if err != nil {
 				t.Fatalf("systemd was not told %s: %v\n%s", want, err, out.String())

@@ -31,6 +31,7 @@ func (c *Config) faults() []Fault {
 	c.checkExpiry(k)
 	c.checkQueue(k)
 	c.checkPush(k)
+	c.checkConfine(k)
 	k.word("policy.encryption", c.Policy.Encryption, "required", "inbound-optional")
 	c.checkInboundAuth(k)
 	c.checkOperator(k)

@@ -117,8 +117,32 @@ type Config struct {
 	// Push messages, which wake phones when mail comes.
 	Push Push `toml:"push"`
 
+	// What the relay can still open once it runs.
+	Confine Confine `toml:"confine"`
+
 	// The log, which goes to standard error.
 	Log Log `toml:"log"`
+}
+
+// Confine says what a relay that runs can open.
+type Confine struct {
+	// Whether the relay gives up all files but its own once every port listens: it can
+	// then write to data_dir, to the store's folder and to the folders below, and read
+	// /etc and the folders of the files that this configuration names; nothing else,
+	// even if somebody gets it under control. Linux 5.19 and later can do that
+	// (Landlock); elsewhere it has no effect.
+	Enabled bool `toml:"enabled"`
+
+	// Further folders that it can write to: those of backups that are made while it
+	// runs. They must be there when it starts, and systemd has to allow them too
+	// (ReadWritePaths=; its unit has the one that stands here).
+	Folders []string `toml:"folders"`
+}
+
+func (c *Config) checkConfine(k *checker) {
+	for _, folder := range c.Confine.Folders {
+		k.absolute("confine.folders", folder)
+	}
 }
 
 // Listen has the ports of the relay.

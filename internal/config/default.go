@@ -44,13 +44,14 @@ func Default() *Config {
 			StopTimeout:           Duration(10 * time.Second),
 			DiskReserve:           64 << 20,
 		},
-		Policy: Policy{Encryption: "required", InboundAuth: "dkim", Append: "encrypted", MTASTS: "enforce"},
-		Signup: Signup{Policy: "closed"},
-		Quota:  Quota{Bytes: 100 << 20, Messages: 50000},
-		Expiry: Expiry{InboxDays: 20, SentDays: 20, TrashDays: 20, JunkDays: 20, LargeDays: 7, LargeSize: 200 << 10, IdleDays: 90, BackupIdleDays: 400},
-		DNS:    DNS{Servers: []string{}},
-		Queue:  defaultQueue(),
-		Log:    Log{Level: "info", Format: "text"},
+		Policy:  Policy{Encryption: "required", InboundAuth: "dkim", Append: "encrypted", MTASTS: "enforce"},
+		Signup:  Signup{Policy: "closed"},
+		Quota:   Quota{Bytes: 100 << 20, Messages: 50000},
+		Expiry:  Expiry{InboxDays: 20, SentDays: 20, TrashDays: 20, JunkDays: 20, LargeDays: 7, LargeSize: 200 << 10, IdleDays: 90, BackupIdleDays: 400},
+		DNS:     DNS{Servers: []string{}},
+		Queue:   defaultQueue(),
+		Confine: Confine{Enabled: true, Folders: []string{"/var/backups/restante"}},
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }
 

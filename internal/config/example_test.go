@@ -156,8 +156,14 @@ func literal(value any) string {
 		return strconv.Itoa(v)
 	case bool:
 		return strconv.FormatBool(v)
-	case []netip.Prefix, []string:
+	case []netip.Prefix:
 		return "[]"
+	case []string:
+		quoted := make([]string, len(v))
+		for i, s := range v {
+			quoted[i] = strconv.Quote(s)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
 	}
 	return strconv.Quote(fmt.Sprint(value))
 }

@@ -213,8 +213,17 @@ func makeFile(path string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a folder and what is in it durable. Who may not look into the folder
+// above did not make this one: then somebody else has to have seen to it.
+func syncFolder(dir string) error {
+	above := syncDir(filepath.Dir(dir))
+	if errors.Is(above, fs.ErrPermission) {
+		above = nil
+	}
+	return errors.Join(syncDir(dir), above)
 }
 
 const queryIntegrity = `PRAGMA integrity_check`
