@@ -112,10 +112,10 @@ func OpenACME(opts ACMEOptions) (*ACME, error) {
 	}
 	a := &ACME{opts: opts, names: map[string]*acmeName{}, client: acmeClient(opts.Roots)}
 	var err error
-	if a.account, err = openKey(filepath.Join(opts.Dir, acmeAccountFile)); err != nil {
+	if a.account, err = openKey(folder(opts.Dir), acmeAccountFile); err != nil {
 		return nil, fmt.Errorf("acme account: %w", err)
 	}
-	if a.key, err = openKey(filepath.Join(opts.Dir, acmeKeyFile)); err != nil {
+	if a.key, err = openKey(folder(opts.Dir), acmeKeyFile); err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
 	for _, name := range opts.Names {

@@ -46,6 +46,7 @@ const (
 // other names (RFC 5280, 4.2.1.10).
 type localCA struct {
 	dir     string
+	files   Files
 	names   []string
 	cert    *x509.Certificate
 	key     crypto.Signer
@@ -76,12 +77,16 @@ func isIP(name string) bool {
 	return err == nil
 }
 
-// openLocalCA reads the authority in dir, or makes one if there is none.
-func openLocalCA(dir string, names []string, now time.Time) (*localCA, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+// openLocalCA reads the authority in files, or in dir if they are nil, or makes one if
+// there is none.
+func openLocalCA(dir string, files Files, names []string, now time.Time) (*localCA, error) {
+	if files == nil {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		files = folder(dir)
 	}
-	ca := &localCA{dir: dir, names: names}
+	ca := &localCA{dir: dir, files: files, names: names}
 	var err error
 	if ca.key, err = ca.openCAKey(); err != nil {
 		return nil, err
@@ -89,10 +94,10 @@ func openLocalCA(dir string, names []string, now time.Time) (*localCA, error) {
 	if ca.cert, err = ca.openCACert(now); err != nil {
 		return nil, err
 	}
-	if ca.leafKey, err = openKey(ca.path(leafKeyFile)); err != nil {
+	if ca.leafKey, err = openKey(ca.files, leafKeyFile); err != nil {
 		return nil, err
 	}
-	ca.leaf, err = readCert(ca.path(leafCertFile))
+	ca.leaf, err = readCert(ca.files, leafCertFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -103,19 +108,19 @@ func (ca *localCA) path(name string) string { return filepath.Join(ca.dir, name)
 
 // openCAKey reads the authority's key, or makes one if there is no authority.
 func (ca *localCA) openCAKey() (crypto.Signer, error) {
-	_, certErr := os.Stat(ca.path(caCertFile))
-	_, keyErr := os.Stat(ca.path(caKeyFile))
+	_, certErr := ca.files.Read(caCertFile)
+	_, keyErr := ca.files.Read(caKeyFile)
 	if certErr == nil && errors.Is(keyErr, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is there and its key is not: restore %s from a backup, or remove all of %s to begin anew with clients that have to trust it again",
 			ca.path(caCertFile), caKeyFile, ca.dir)
 	}
-	return openKey(ca.path(caKeyFile))
+	return openKey(ca.files, caKeyFile)
 }
 
 // openCACert reads the authority's certificate. Without one, as at the first
 // start or after a crash in it, it certifies the key.
 func (ca *localCA) openCACert(now time.Time) (*x509.Certificate, error) {
-	cert, err := readCert(ca.path(caCertFile))
+	cert, err := readCert(ca.files, caCertFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ca.sign(caCertFile, caTemplate(ca.names, now), nil, ca.key.Public())
 	}
@@ -194,7 +199,7 @@ func (ca *localCA) sign(file string, template, parent *x509.Certificate, public 
 	if err != nil {
 		return nil, err
 	}
-	if err := writeFile(ca.path(file), encodeCert(der)); err != nil {
+	if err := ca.files.Write(file, encodeCert(der)); err != nil {
 		return nil, err
 	}
 	return x509.ParseCertificate(der)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +47,7 @@ func TestLocalCACertifiesNames(t *testing.T) {
 func TestLocalCAIsConstrained(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	ca, err := openLocalCA(t.TempDir(), []string{"relay.test"}, now)
+	ca, err := openLocalCA(t.TempDir(), nil, []string{"relay.test"}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,5 +227,42 @@ func TestLocalNames(t *testing.T) {
 		if diff := cmp.Diff(test.want, LocalNames(test.domain, test.hostname)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
+	}
+}
+
+// memory keeps the files of an authority in memory.
+type memory map[string][]byte
+
+func (m memory) Read(name string) ([]byte, error) {
+	data, ok := m[name]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return data, nil
+}
+
+func (m memory) Write(name string, data []byte) error { m[name] = data; return nil }
+
+// TestLocalCAElsewhere: with Files of its own, an authority leaves nothing in a folder,
+// and is the same when it is opened again.
+func TestLocalCAElsewhere(t *testing.T) {
+	t.Parallel()
+	kept, dir := memory{}, filepath.Join(t.TempDir(), "none")
+	open := func() *TLS {
+		certs, err := OpenTLS(TLSOptions{Dir: dir, Files: kept, Names: []string{"home.test", "localhost"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return certs
+	}
+	first := open()
+	if _, err := handshake(t, open().Config(), &tls.Config{RootCAs: rootsOf(t, first), ServerName: "home.test"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder: got %v, want none", err)
+	}
+	if len(kept) != 4 {
+		t.Errorf("%d files are kept, want 4", len(kept))
 	}
 }

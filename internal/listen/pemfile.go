@@ -14,11 +14,32 @@ import (
 	"path/filepath"
 )
 
+// Files keeps the files of a local authority somewhere else than in a folder, such as
+// sealed. There are four of them, of a few kilobytes.
+type Files interface {
+	// Read returns what Write kept. The error is fs.ErrNotExist if that is nothing.
+	Read(name string) ([]byte, error)
+	// Write keeps data in place of what was there. It is durable when Write returns nil;
+	// after an error the old content is still whole.
+	Write(name string, data []byte) error
+}
+
+// folder keeps them as files for the owner alone.
+type folder string
+
+var _ Files = folder("")
+
+func (f folder) Read(name string) ([]byte, error) { return os.ReadFile(filepath.Join(string(f), name)) }
+
+func (f folder) Write(name string, data []byte) error {
+	return writeFile(filepath.Join(string(f), name), data)
+}
+
 // openKey reads a private key, or makes one and writes it.
-func openKey(file string) (crypto.Signer, error) {
-	der, err := readPEM(file, "PRIVATE KEY")
+func openKey(files Files, file string) (crypto.Signer, error) {
+	der, err := readPEM(files, file, "PRIVATE KEY")
 	if errors.Is(err, fs.ErrNotExist) {
-		return makeKey(file)
+		return makeKey(files, file)
 	}
 	if err != nil {
 		return nil, err
@@ -34,7 +55,7 @@ func openKey(file string) (crypto.Signer, error) {
 	return signer, nil
 }
 
-func makeKey(file string) (crypto.Signer, error) {
+func makeKey(files Files, file string) (crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -43,12 +64,12 @@ func makeKey(file string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, writeFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return key, files.Write(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // readCert reads the first certificate of a file.
-func readCert(file string) (*x509.Certificate, error) {
-	der, err := readPEM(file, "CERTIFICATE")
+func readCert(files Files, file string) (*x509.Certificate, error) {
+	der, err := readPEM(files, file, "CERTIFICATE")
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +85,8 @@ func encodeCert(der []byte) []byte {
 }
 
 // readPEM returns the first block of a PEM file, which must be of this type.
-func readPEM(name, kind string) ([]byte, error) {
-	data, err := os.ReadFile(name)
+func readPEM(files Files, name, kind string) ([]byte, error) {
+	data, err := files.Read(name)
 	if err != nil {
 		return nil, err
 	}

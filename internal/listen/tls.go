@@ -30,6 +30,10 @@ type TLSOptions struct {
 	// Dir holds the local authority. It is made if it does not exist.
 	Dir string
 
+	// Files keeps the local authority in place of Dir, which then only says in
+	// errors where it is. May be nil.
+	Files Files
+
 	// Names are the DNS names and IP addresses that the local authority
 	// certifies. The first is the one under which clients know the relay.
 	Names []string
@@ -85,9 +89,9 @@ func OpenTLS(opts TLSOptions) (*TLS, error) {
 	}
 	t := &TLS{opts: opts, source: certFiles{cert: opts.CertFile, key: opts.KeyFile}}
 	if opts.CertFile == "" {
-		ca, err := openLocalCA(opts.Dir, opts.Names, opts.Now())
+		ca, err := openLocalCA(opts.Dir, opts.Files, opts.Names, opts.Now())
 		if err != nil {
-			return nil, fmt.Errorf("local certification authority: %w", err)
+			return nil, fmt.Errorf("local certification authority in %s: %w", opts.Dir, err)
 		}
 		t.source = ca
 	}

@@ -139,7 +139,7 @@ func TestOpenTLSFaults(t *testing.T) {
 // authority at a certain time.
 func fileCert(t *testing.T, dir string, made time.Time) {
 	t.Helper()
-	ca, err := openLocalCA(t.TempDir(), []string{"mail.test"}, made)
+	ca, err := openLocalCA(t.TempDir(), nil, []string{"mail.test"}, made)
 	if err != nil {
 		t.Fatal(err)
 	}
