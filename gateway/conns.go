@@ -50,6 +50,9 @@ type setConn struct {
 	set *connSet
 }
 
+// NetConn returns the connection below.
+func (c *setConn) NetConn() net.Conn { return c.Conn }
+
 // Close closes the connection and forgets it.
 func (c *setConn) Close() error {
 	c.set.mu.Lock()

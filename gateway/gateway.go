@@ -184,7 +184,7 @@ func (g *Gateway) newWatcher() *watcher {
 		},
 	}
 	return &watcher{
-		sync: s, connect: g.upstream.connect, up: g.sender.retry, wake: make(chan struct{}, 1), now: g.o.Now,
+		sync: s, connect: g.upstream.connect, up: g.sender.retry, wake: make(chan struct{}, 1), again: make(chan struct{}), now: g.o.Now,
 	}
 }
 
@@ -285,6 +285,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.keeper.run(ctx) })
 	group.Go(func() error { return g.searcher.run(ctx) })
 	return group.Wait()
+}
+
+// Retry tries at once what is waited for: the provider, and mail that was not sent yet.
+func (g *Gateway) Retry() {
+	g.sender.retry()
+	g.watcher.retry()
 }
 
 // Status is how the gateway is doing.

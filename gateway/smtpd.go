@@ -37,25 +37,26 @@ type submission struct {
 	local  *Local
 	from   addr.Address
 	accept func(ctx context.Context, from addr.Address, to []addr.Address, r io.Reader) error
+	peer   ClientPeer // nil on loopback
 	log    *slog.Logger
 }
 
-// serve serves the connections of ln, which must be on loopback, until ctx ends.
+// serve serves the connections of ln, which nobody on the way can read, until ctx ends.
 // Then it closes ln, lets mail under way come to its end for ten seconds, closes
 // what is left, and returns nil.
 func (s *submission) serve(ctx context.Context, ln net.Listener) error {
 	conns := &connSet{Listener: ln}
 	sessions, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	engine := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
-		return &submissionSession{server: s, ctx: sessions}, nil
+	engine := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return s.session(sessions, c.Conn()), nil
 	}))
 	engine.Domain = localServerName
 	engine.MaxMessageBytes = maxOutgoing
 	engine.MaxRecipients = maxRecipients
 	engine.MaxLineLength = maxLine
 	engine.ReadTimeout, engine.WriteTimeout = clientTimeout, clientTimeout
-	engine.AllowInsecureAuth = true // on loopback
+	engine.AllowInsecureAuth = true // on loopback, or on a connection that has TLS already
 	engine.EnableSMTPUTF8 = true
 	engine.ErrorLog = engineLog{s.log}
 	served := make(chan error, 1)
@@ -79,8 +80,19 @@ func (s *submission) serve(ctx context.Context, ln net.Listener) error {
 type submissionSession struct {
 	server *submission
 	ctx    context.Context
+	conn   net.Conn
+	peer   mailbox.Peer
 	login  *mailbox.Session
+	forget func() // ends the wait for the login's revocation
 	to     []addr.Address
+}
+
+func (s *submission) session(ctx context.Context, c net.Conn) *submissionSession {
+	x := &submissionSession{server: s, ctx: ctx, conn: c}
+	if s.peer != nil {
+		x.peer = s.peer(c)
+	}
+	return x
 }
 
 var _ smtp.AuthSession = (*submissionSession)(nil)
@@ -95,11 +107,13 @@ func (x *submissionSession) Auth(mechanism string) (sasl.Server, error) {
 }
 
 func (x *submissionSession) logIn(user, password string) error {
-	login, err := x.server.local.Service.Login(x.ctx, mailbox.Login{User: user, Secret: password})
+	login, err := x.server.local.Service.Login(x.ctx, mailbox.Login{User: user, Secret: password, Peer: x.peer})
 	if err != nil {
 		return x.answer(err)
 	}
 	x.login = login
+	// A device that is revoked sends nothing more, in the midst of a mail either.
+	x.forget = login.AfterRevoked(func() { _ = x.conn.Close() })
 	return nil
 }
 
@@ -138,6 +152,7 @@ func (x *submissionSession) Reset() { x.to = nil }
 
 func (x *submissionSession) Logout() error {
 	if x.login != nil {
+		x.forget()
 		x.login.Close()
 	}
 	return nil

@@ -34,6 +34,7 @@ type watcher struct {
 	connect func(context.Context) (*remote, error)
 	up      func() // called when the provider was reached
 	wake    chan struct{}
+	again   chan struct{} // cuts short the wait for another connection
 
 	mu     sync.Mutex
 	synced time.Time // end of the last cycle that went through
@@ -62,6 +63,7 @@ func (w *watcher) run(ctx context.Context) error {
 		wait := time.NewTimer(reconnectAfter(failures))
 		select {
 		case <-wait.C:
+		case <-w.again:
 		case <-ctx.Done():
 		}
 		wait.Stop()
@@ -83,6 +85,14 @@ func isOurFault(err error) bool {
 func (w *watcher) kick() {
 	select {
 	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// retry connects at once, where that is waited for.
+func (w *watcher) retry() {
+	select {
+	case w.again <- struct{}{}:
 	default:
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func gatewayCommand(e env) *cobra.Command {
 	cmd.AddCommand(gatewayInit(e, h), gatewayRun(e, h), gatewayStatus(e, h), gatewayService(e, h),
 		gatewayContacts(e, h), gatewayAccept(e, h), gatewayInvite(e, h), gatewayGroup(e, h), gatewayKey(e, h),
 		gatewayBackup(e, h), gatewayRestore(e, h), gatewayPair(e, h),
-		gatewayLost(e, h), gatewayPage(e, h), gatewayLeakcheck(e, h))
+		gatewayLost(e, h), gatewayDevice(e, h), gatewayPage(e, h), gatewayLeakcheck(e, h))
 	return cmd
 }
 
@@ -72,8 +73,11 @@ type openedGateway struct {
 	vault *vault.Vault
 	store *sqlstore.Store
 
-	running bool   // it serves a mail client
-	page    string // its address in a browser; "" while it does not run
+	running bool           // it serves a mail client
+	listen  gateway.Listen // where it does
+	phones  *phoneDoor     // for other devices; nil if they are not let in
+	page    string         // its address in a browser; "" while it does not run
+	tasks   sync.WaitGroup // what goes on in the background until it closes
 }
 
 // open opens the gateway in this process. Errors: vault.ErrNone, vault.ErrLocked if it
@@ -123,7 +127,9 @@ func (h *gatewayHome) openOn(ctx context.Context, dir string, v *vault.Vault) (*
 	return o, nil
 }
 
+// close ends what goes on, whose context must have ended, and closes the gateway.
 func (o *openedGateway) close() error {
+	o.tasks.Wait()
 	var errs []error
 	if o.Gateway != nil {
 		errs = append(errs, o.Gateway.Close())

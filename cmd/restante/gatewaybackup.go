@@ -88,6 +88,14 @@ func restoreGateway(ctx context.Context, e env, h *gatewayHome, s gatewaySetup, 
 	if err != nil {
 		return err
 	}
+	return h.fromElsewhere(ctx, s.listen, func(v *vault.Vault) error {
+		return gateway.Restore(ctx, v, account, sheet.Code, time.Now())
+	})
+}
+
+// fromElsewhere makes a gateway here of what fill brings into a vault that has no
+// account yet.
+func (h *gatewayHome) fromElsewhere(ctx context.Context, listen gateway.Listen, fill func(*vault.Vault) error) error {
 	dir, err := h.dir()
 	if err != nil {
 		return err
@@ -96,24 +104,20 @@ func restoreGateway(ctx context.Context, e env, h *gatewayHome, s gatewaySetup, 
 	if err != nil {
 		return err
 	}
-	if err := restoreInto(ctx, v, account, sheet.Code, s); err != nil {
+	have, err := gateway.LoadAccount(v)
+	if err == nil {
+		return errors.Join(fmt.Errorf("there is a gateway for %s here already: give another folder with --dir", have.Address), v.Close())
+	}
+	if err = setUpListen(v, listen); err == nil {
+		err = fill(v)
+	}
+	if errors.Is(err, gateway.ErrPassword) {
+		err = explainLogin(err)
+	}
+	if err != nil {
 		return errors.Join(err, v.Close())
 	}
 	return h.finish(ctx, dir, v)
-}
-
-func restoreInto(ctx context.Context, v *vault.Vault, account gateway.Account, code string, s gatewaySetup) error {
-	if have, err := gateway.LoadAccount(v); err == nil {
-		return fmt.Errorf("there is a gateway for %s here already: give another folder with --dir", have.Address)
-	}
-	if err := setUpListen(v, s.listen); err != nil {
-		return err
-	}
-	err := gateway.Restore(ctx, v, account, code, time.Now())
-	if errors.Is(err, gateway.ErrPassword) {
-		return explainLogin(err)
-	}
-	return err
 }
 
 // readSheet gets the sheet from the file, and what it lacks from the terminal.

@@ -45,6 +45,11 @@ var gatewayOperations = map[string]operation{
 	"key-export": opKeyExport,
 	"key-import": opKeyImport,
 	"page":       opPage,
+
+	"device-listen": opDeviceListen,
+	"device-add":    opDeviceAdd,
+	"devices":       opDevices,
+	"device-revoke": opDeviceRevoke,
 }
 
 // do does an operation. request and reply are what JSON makes of them; reply may be nil.

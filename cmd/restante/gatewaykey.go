@@ -136,11 +136,16 @@ func writeKey(e env, out, armored string) error {
 		_, err := fmt.Fprint(e.stdout, armored)
 		return err
 	}
-	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return writePrivate(out, armored)
+}
+
+// writePrivate writes a new file that only the user can read.
+func writePrivate(file, text string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("export key: %w", err)
+		return fmt.Errorf("write: %w", err)
 	}
-	_, err = f.WriteString(armored)
+	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
 }
 

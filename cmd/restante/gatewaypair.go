@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"rsc.io/qr"
 
 	"github.com/restante/restante/gateway"
+	"github.com/restante/restante/gateway/vault"
 	"github.com/restante/restante/internal/addr"
 )
 
@@ -53,7 +52,7 @@ func offerPairing(ctx context.Context, e env, h *gatewayHome) error {
 		return err
 	}
 	if isTerminal(e.stdout) {
-		if err := printQR(e.stdout, link); err != nil {
+		if err := printCode(e.stdout, link); err != nil {
 			return err
 		}
 	}
@@ -92,28 +91,7 @@ func joinPairing(ctx context.Context, e env, h *gatewayHome, s gatewaySetup, add
 	if err != nil {
 		return err
 	}
-	dir, err := h.dir()
-	if err != nil {
-		return err
-	}
-	v, err := h.openVault(dir)
-	if err != nil {
-		return err
-	}
-	if have, err := gateway.LoadAccount(v); err == nil {
-		return errors.Join(fmt.Errorf("there is a gateway for %s here already: give another folder with --dir", have.Address), v.Close())
-	}
-	if err := setUpListen(v, s.listen); err != nil {
-		return errors.Join(err, v.Close())
-	}
-	err = gateway.JoinPair(ctx, v, account, code, time.Now)
-	if errors.Is(err, gateway.ErrPassword) {
-		err = explainLogin(err)
-	}
-	if err != nil {
-		return errors.Join(err, v.Close())
-	}
-	return h.finish(ctx, dir, v)
+	return h.fromElsewhere(ctx, s.listen, func(v *vault.Vault) error { return gateway.JoinPair(ctx, v, account, code, time.Now) })
 }
 
 // pairAccount returns how the account is reached, from the link or from what is typed.
@@ -145,33 +123,4 @@ func pairAccount(ctx context.Context, e env, s gatewaySetup, address, text strin
 	}
 	account, err = s.servers(ctx, e, f, account)
 	return account, text, err
-}
-
-// printQR draws a code of half blocks, dark on light on any terminal.
-func printQR(w io.Writer, text string) error {
-	code, err := qr.Encode(text, qr.L)
-	if err != nil {
-		return fmt.Errorf("draw the code: %w", err)
-	}
-	const quiet = 2
-	var b strings.Builder
-	for y := -quiet; y < code.Size+quiet; y += 2 {
-		b.WriteString("\x1b[30;47m")
-		for x := -quiet; x < code.Size+quiet; x++ {
-			top, bottom := code.Black(x, y), code.Black(x, y+1)
-			switch {
-			case top && bottom:
-				b.WriteString("█")
-			case top:
-				b.WriteString("▀")
-			case bottom:
-				b.WriteString("▄")
-			default:
-				b.WriteString(" ")
-			}
-		}
-		b.WriteString("\x1b[0m\n")
-	}
-	_, err = io.WriteString(w, b.String())
-	return err
 }

@@ -35,48 +35,76 @@ func runGateway(ctx context.Context, e env, h *gatewayHome, readyFile string) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
-	o.running = true
-	at, err := gateway.LoadListen(o.vault)
+	group, ctx := errgroup.WithContext(ctx)
+	d, err := openDoors(ctx, o)
+	defer d.close()
 	if err != nil {
 		return err
 	}
-	imap, err := listenLoopback(at.IMAP)
-	if err != nil {
-		return err
-	}
-	defer imap.Close()
-	smtp, err := listenLoopback(at.SMTP)
-	if err != nil {
-		return err
-	}
-	defer smtp.Close()
-	console, err := gatewaySocket(o.dir).listen()
-	if err != nil {
-		return err
-	}
-	defer console.Close()
-	browser, err := listenLoopback("127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer browser.Close()
-	p := page.New(page.Options{Desk: desk{o}})
-	o.page = p.URL(browser.Addr())
+	p := page.New(page.Options{Desk: newDesk(ctx, o)})
+	o.page = p.URL(d.browser.Addr())
 	if readyFile != "" {
-		say := gatewayReady{IMAP: imap.Addr().String(), SMTP: smtp.Addr().String(), User: o.Local().User, Password: o.Local().Password, Page: o.page, PID: os.Getpid()}
-		if err := say.write(readyFile); err != nil {
+		if err := o.ready().write(readyFile); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(e.stderr, "restante: the gateway runs: IMAP at %s, SMTP at %s; `restante gateway page` leads to its page\n", imap.Addr(), smtp.Addr())
+	fmt.Fprintf(e.stderr, "restante: the gateway runs: IMAP at %s, SMTP at %s; `restante gateway page` leads to its page\n", o.listen.IMAP, o.listen.SMTP)
 
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return o.ServeIMAP(ctx, imap) })
-	group.Go(func() error { return o.ServeSubmission(ctx, smtp) })
+	group.Go(func() error { return o.ServeIMAP(ctx, d.imap) })
+	group.Go(func() error { return o.ServeSubmission(ctx, d.smtp) })
 	group.Go(func() error { return o.Run(ctx) })
-	group.Go(func() error { return serveConsole(ctx, console, o) })
-	group.Go(func() error { return p.Serve(ctx, browser) })
+	group.Go(func() error { return serveConsole(ctx, d.console, o) })
+	group.Go(func() error { return p.Serve(ctx, d.browser) })
+	if o.phones != nil {
+		group.Go(func() error { return o.phones.serve(ctx, o) })
+	}
 	return group.Wait()
+}
+
+// doors are the listeners of a running gateway.
+type doors struct {
+	imap, smtp, console, browser net.Listener
+
+	phones *phoneDoor // nil if other devices are not let in
+}
+
+// openDoors opens all listeners of a gateway, which says from then on where they are. The
+// doors must be closed after an error too.
+func openDoors(ctx context.Context, o *openedGateway) (doors, error) {
+	var d doors
+	at, err := gateway.LoadListen(o.vault)
+	if err != nil {
+		return d, err
+	}
+	if d.imap, err = listenLoopback(at.IMAP); err != nil {
+		return d, err
+	}
+	if d.smtp, err = listenLoopback(at.SMTP); err != nil {
+		return d, err
+	}
+	if d.console, err = gatewaySocket(o.dir).listen(); err != nil {
+		return d, err
+	}
+	if d.browser, err = listenLoopback("127.0.0.1:0"); err != nil {
+		return d, err
+	}
+	if d.phones, err = openPhones(ctx, o); err != nil {
+		return d, err
+	}
+	o.running, o.phones, o.listen = true, d.phones, gateway.Listen{IMAP: d.imap.Addr().String(), SMTP: d.smtp.Addr().String()}
+	return d, nil
+}
+
+// close closes what is open. Servers that ended have closed theirs already.
+func (d doors) close() {
+	for _, ln := range []net.Listener{d.imap, d.smtp, d.console, d.browser} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+	if d.phones != nil {
+		d.phones.close()
+	}
 }
 
 // listenLoopback opens a port that only this machine reaches: connections to it are
@@ -105,6 +133,29 @@ type gatewayReady struct {
 	Password string `json:"password"`
 	Page     string `json:"page"`
 	PID      int    `json:"pid"`
+
+	Phones *phonesReady `json:"phones,omitempty"`
+}
+
+// phonesReady is where other devices are let in.
+type phonesReady struct {
+	Host  string `json:"host"`
+	IMAP  string `json:"imap"`
+	SMTP  string `json:"smtp"`
+	Setup string `json:"setup"`
+	CA    string `json:"ca"` // in PEM
+}
+
+func (o *openedGateway) ready() gatewayReady {
+	r := gatewayReady{
+		IMAP: o.listen.IMAP, SMTP: o.listen.SMTP, User: o.Local().User, Password: o.Local().Password, Page: o.page, PID: os.Getpid(),
+	}
+	if d := o.phones; d != nil {
+		r.Phones = &phonesReady{
+			Host: d.host, IMAP: d.imap.Addr().String(), SMTP: d.smtp.Addr().String(), Setup: d.setup.Addr().String(), CA: string(d.certs.CA()),
+		}
+	}
+	return r
 }
 
 func (r gatewayReady) write(file string) error {

@@ -32,6 +32,8 @@ func TestGatewayScripts(t *testing.T) {
 			"relayenv": relayEnv,
 			"submit":   submitMail,
 			"mail":     awaitMail,
+			"phone":    usePhone,
+			"page":     usePage,
 		},
 		Setup: func(e *testscript.Env) error {
 			// The path of a Unix socket must be short, and $WORK is not.

@@ -26,6 +26,8 @@ type gatewayView struct {
 	Held     []string
 	Outbox   []outboxView
 	Listen   gateway.Listen
+	Phones   string // where other devices are let in; "" is nowhere
+	Devices  int
 
 	Backup      time.Time
 	Sparse      bool
@@ -57,7 +59,7 @@ func gatewayStatus(e env, h *gatewayHome) *cobra.Command {
 	}
 }
 
-func opGatewayStatus(_ context.Context, g *openedGateway, _ json.RawMessage) (any, error) {
+func opGatewayStatus(ctx context.Context, g *openedGateway, _ json.RawMessage) (any, error) {
 	v := gatewayView{Address: g.Local().User, Running: g.running, Contacts: map[string]int{}}
 	s, err := g.Status()
 	if err != nil {
@@ -86,8 +88,15 @@ func opGatewayStatus(_ context.Context, g *openedGateway, _ json.RawMessage) (an
 	if err != nil {
 		return nil, err
 	}
-	v.Listen, err = gateway.LoadListen(g.vault)
-	return v, err
+	devices, err := g.Devices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.Listen, v.Devices = g.listen, len(devices)
+	if g.phones != nil {
+		v.Phones = g.phones.text()
+	}
+	return v, nil
 }
 
 // standingOf is what the key in use is to us.
@@ -117,6 +126,7 @@ func printGateway(w io.Writer, v gatewayView, now time.Time) {
 		{"Contacts", contactsText(v.Contacts)},
 		{"Outbox", outboxText(v.Outbox)},
 		{"Backup", backupText(v, now)},
+		{"Devices", devicesText(v)},
 	}
 	if v.OldKeys > 0 {
 		rows[1][1] += fmt.Sprintf(", and %d older for old mail", v.OldKeys)
@@ -138,6 +148,17 @@ func runningText(v gatewayView) string {
 		return "runs, IMAP at " + v.Listen.IMAP + ", SMTP at " + v.Listen.SMTP
 	}
 	return "does not run: start it with `restante gateway run`"
+}
+
+// devicesText says where a phone is let in, and how many have a password.
+func devicesText(v gatewayView) string {
+	switch {
+	case v.Phones != "":
+		return fmt.Sprintf("let in at %s; %d have a password", v.Phones, v.Devices)
+	case v.Running || v.Devices == 0:
+		return "none but this one is let in"
+	}
+	return fmt.Sprintf("%d have a password", v.Devices)
 }
 
 func syncText(v gatewayView, now time.Time) string {
@@ -186,24 +207,39 @@ func backupText(v gatewayView, now time.Time) string {
 	if v.Backup.IsZero() {
 		return "not written yet"
 	}
-	return "in the account, written " + agoText(now.Sub(v.Backup))
+	text := "in the account, written " + agoText(now.Sub(v.Backup))
+	if v.Sparse { // it has a bound
+		text += "; contacts that never wrote to you are left out, there are too many"
+	}
+	return text
 }
 
 // problemsOf lists what keeps mail from coming or going, with what to do.
 func problemsOf(v gatewayView) []string {
 	var list []string
-	if v.Trouble != "" {
-		list = append(list, "The provider can't be reached, or refuses: "+v.Trouble+". It is tried again by itself.")
-	}
-	if v.BackupFault != "" {
-		list = append(list, "The backup is not up to date: "+v.BackupFault+".")
-	}
-	if v.Sparse {
-		list = append(list, "The backup is too small for all contacts: those that never wrote to you are left out.")
+	for _, t := range troublesOf(v) {
+		list = append(list, t.text)
 	}
 	for _, a := range v.Held {
 		list = append(list, "The key of "+a+" has changed, and mail to it is held. Compare fingerprints with `restante gateway contacts "+a+
 			"`, then run `restante gateway accept "+a+"`, or with --refuse.")
+	}
+	return list
+}
+
+// trouble is a problem that the gateway can do something about by itself.
+type trouble struct {
+	text   string
+	action string // of desk.Mend
+}
+
+func troublesOf(v gatewayView) []trouble {
+	var list []trouble
+	if v.Trouble != "" {
+		list = append(list, trouble{"The provider can't be reached, or refuses: " + v.Trouble + ". It is tried again by itself.", mendRetry})
+	}
+	if v.BackupFault != "" {
+		list = append(list, trouble{"The backup is not up to date: " + v.BackupFault + ".", mendBackup})
 	}
 	for _, o := range v.Outbox {
 		if o.Trouble == "" {
@@ -213,7 +249,7 @@ func problemsOf(v gatewayView) []string {
 		if o.Lost {
 			what = "was refused for good"
 		}
-		list = append(list, fmt.Sprintf("The mail %q %s: %s.", o.Subject, what, o.Trouble))
+		list = append(list, trouble{fmt.Sprintf("The mail %q %s: %s.", o.Subject, what, o.Trouble), mendRetry})
 	}
 	return list
 }

@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,17 @@ type Desk interface {
 	// Decide takes the changed key of a contact, if said is its fingerprint or its
 	// words, or refuses it.
 	Decide(ctx context.Context, address, said string, refuse bool) error
+	// Mend does what a problem's button says, and says what came of it.
+	Mend(ctx context.Context, action string) (text string, err error)
+	// StartPairing begins to wait for another gateway of the user's, in place of an
+	// earlier wait. State tells how it goes on.
+	StartPairing(ctx context.Context) error
+	// EndPairing ends the wait and forgets its code.
+	EndPairing()
+	// AddDevice makes a password for a phone, and a link that hands it over.
+	AddDevice(ctx context.Context, name string) (Offer, error)
+	// RevokeDevice takes a phone's password back.
+	RevokeDevice(ctx context.Context, name string) error
 }
 
 // State is how a gateway is.
@@ -50,9 +62,36 @@ type State struct {
 	Address            string
 	Fingerprint, Words string      // of the user's own key
 	Rows               [][2]string // name and value, in plain words
-	Problems           []string
+	Problems           []Problem
 	Contacts           []Contact
 	Groups             []string
+	Pairing            *Pairing // nil if no other gateway is waited for
+	Phones             string   // where phones are let in; "" is nowhere
+	Devices            []Device
+}
+
+// Problem is something that keeps mail from coming or going.
+type Problem struct {
+	Text   string
+	Action string // what Desk.Mend is to do about it
+	Button string // that in words
+}
+
+// Pairing is the wait for another gateway of the user's.
+type Pairing struct {
+	Code, Link string // to type or scan there
+	Ended      string // how it ended; "" while it goes on
+}
+
+// Device is a phone that has a password.
+type Device struct{ Name, Added string }
+
+// Offer is what a phone is set up with.
+type Offer struct {
+	Device      string
+	Link        string // hands over the settings, once
+	Certificate string // the fingerprint that the phone must show
+	Thunderbird string // the content of a code that Thunderbird for Android takes
 }
 
 // Contact is what is known of somebody's key.
@@ -88,6 +127,10 @@ func New(o Options) *Page {
 	mux.HandleFunc("POST /{token}/invite", p.invite)
 	mux.HandleFunc("POST /{token}/follow", p.follow)
 	mux.HandleFunc("POST /{token}/decide", p.decide)
+	mux.HandleFunc("POST /{token}/mend", p.mend)
+	mux.HandleFunc("POST /{token}/pair", p.pair)
+	mux.HandleFunc("POST /{token}/device", p.device)
+	mux.HandleFunc("POST /{token}/revoke", p.revoke)
 	p.handler = p.guard(mux)
 	return p
 }
@@ -156,7 +199,20 @@ type view struct {
 	Fault string
 	Link  string // an invitation
 	Code  template.HTML
+
+	PairCode template.HTML // of the pairing that goes on
+	Offer    *Offer
+	OfferQR  template.HTML
+	AppQR    template.HTML // for Thunderbird
 }
+
+// Calm reports whether nothing is wrong.
+func (v view) Calm() bool {
+	return len(v.Problems) == 0 && !slices.ContainsFunc(v.Contacts, func(c Contact) bool { return c.NewFingerprint != "" })
+}
+
+// Waiting reports whether the page should look again by itself.
+func (v view) Waiting() bool { return v.Pairing != nil && v.Pairing.Ended == "" }
 
 func (p *Page) home(w http.ResponseWriter, r *http.Request) { p.show(w, r, view{}) }
 
@@ -168,6 +224,11 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request, v view) {
 		v.Fault = err.Error()
 	}
 	v.State = state
+	if v.Waiting() {
+		if v.PairCode, err = qrsvg.Draw(state.Pairing.Link, "QR code for your other machine"); err != nil {
+			v.Fault = err.Error()
+		}
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if v.Fault != "" {
 		w.WriteHeader(http.StatusUnprocessableEntity)
@@ -197,11 +258,7 @@ func (p *Page) invite(w http.ResponseWriter, r *http.Request) {
 
 func (p *Page) follow(w http.ResponseWriter, r *http.Request) {
 	text, err := p.o.Desk.Follow(r.Context(), strings.TrimSpace(r.FormValue("link")))
-	if err != nil {
-		p.show(w, r, view{Fault: err.Error()})
-		return
-	}
-	p.show(w, r, view{Said: text})
+	p.tell(w, r, text, err)
 }
 
 func (p *Page) decide(w http.ResponseWriter, r *http.Request) {

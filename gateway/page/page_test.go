@@ -38,10 +38,38 @@ func (d *paperDesk) Decide(_ context.Context, address, said string, refuse bool)
 	return nil
 }
 
+func (d *paperDesk) Mend(_ context.Context, action string) (string, error) {
+	if action != "retry" {
+		return "", errors.New("no such action")
+	}
+	d.done = append(d.done, action)
+	return "It is tried again.", nil
+}
+
+func (d *paperDesk) StartPairing(context.Context) error {
+	d.state.Pairing = &Pairing{Code: "1234-5678", Link: "restante-pair:x"}
+	return nil
+}
+
+func (d *paperDesk) EndPairing() { d.state.Pairing = nil }
+
+func (d *paperDesk) AddDevice(_ context.Context, name string) (Offer, error) {
+	if name == "<phone>" {
+		return Offer{}, errors.New("there is a device of that name")
+	}
+	return Offer{Device: name, Link: "https://192.168.1.5:1443/abc/", Certificate: "AB:CD", Thunderbird: "[1]"}, nil
+}
+
+func (d *paperDesk) RevokeDevice(_ context.Context, name string) error {
+	d.done = append(d.done, "revoke "+name)
+	return nil
+}
+
 func testPage() (*Page, *paperDesk) {
 	d := &paperDesk{state: State{
-		Address: "alice@relay.test", Words: "one two three", Fingerprint: "AAAA BBBB", Problems: []string{"Mail waits."},
-		Rows: [][2]string{{"Mail", "up to date"}}, Groups: []string{"family"},
+		Address: "alice@relay.test", Words: "one two three", Fingerprint: "AAAA BBBB", Problems: []Problem{{"Mail waits.", "retry", "Try again now"}}, Phones: "192.168.1.5",
+		Devices: []Device{{"<phone>", "2026-11-23"}},
+		Rows:    [][2]string{{"Mail", "up to date"}}, Groups: []string{"family"},
 		Contacts: []Contact{
 			{Address: "bob@relay.test", Standing: "verified", Words: "four five"},
 			{Address: "<eve>@relay.test", Standing: "changed", NewFingerprint: "CCCC"},
@@ -63,7 +91,7 @@ func TestHome(t *testing.T) {
 	p, _ := testPage()
 	w := do(p, "GET", "/"+p.token+"/", nil)
 	text := w.Body.String()
-	for _, want := range []string{"alice@relay.test", "one two three", "Mail waits.", "bob@relay.test", "&lt;eve&gt;@relay.test</h3>", "<option>family"} {
+	for _, want := range []string{"alice@relay.test", "one two three", "Mail waits.", ">Try again now</button>", "&lt;phone&gt;, since 2026-11-23", "bob@relay.test", "&lt;eve&gt;@relay.test</h3>", "<option>family"} {
 		if !strings.Contains(text, want) && !strings.Contains(text, strings.TrimSuffix(want, "</h3>")) {
 			t.Errorf("there is no %q in\n%s", want, text)
 		}
@@ -89,6 +117,11 @@ func TestActions(t *testing.T) {
 		{"follow", "follow", url.Values{"link": {" x "}}, 200, "verified each other"},
 		{"follow nonsense", "follow", url.Values{"link": {"bad"}}, 422, "that is no &lt;invitation&gt;"},
 		{"take", "decide", url.Values{"address": {"e@x"}, "said": {"w"}, "decision": {"accept"}}, 200, "new key is verified"},
+		{"mend", "mend", url.Values{"action": {"retry"}}, 200, "It is tried again."},
+		{"mend nonsense", "mend", url.Values{"action": {"x"}}, 422, "no such action"},
+		{"add a phone", "device", url.Values{"name": {" tablet "}}, 200, "https://192.168.1.5:1443/abc/"},
+		{"add it again", "device", url.Values{"name": {"<phone>"}}, 422, "of that name"},
+		{"revoke", "revoke", url.Values{"name": {"<phone>"}}, 200, "&lt;phone&gt; is logged out"},
 		{"refuse", "decide", url.Values{"address": {"e@x"}, "decision": {"refuse"}}, 200, "was refused"},
 	}
 	for _, test := range tests {
@@ -97,8 +130,49 @@ func TestActions(t *testing.T) {
 			t.Errorf("%s: got %d and\n%s\nwant %d and %q", test.name, w.Code, w.Body, test.code, test.want)
 		}
 	}
-	if got := strings.Join(d.done, ", "); got != "take e@x w, refuse e@x" {
+	if got := strings.Join(d.done, ", "); got != "take e@x w, retry, revoke <phone>, refuse e@x" {
 		t.Errorf("done: %s", got)
+	}
+}
+
+// TestPairing: the code is on the page until it is of no use any more, and the page looks
+// again by itself meanwhile.
+func TestPairing(t *testing.T) {
+	t.Parallel()
+	p, d := testPage()
+	const again = `http-equiv="refresh"`
+	if text := do(p, "GET", "/"+p.token+"/", nil).Body.String(); strings.Contains(text, again) || !strings.Contains(text, "Show a code for it") {
+		t.Errorf("before:\n%s", text)
+	}
+	text := do(p, "POST", "/"+p.token+"/pair", nil).Body.String()
+	for _, want := range []string{"1234-5678", "restante-pair:x", "QR code for your other machine", again} {
+		if !strings.Contains(text, want) {
+			t.Errorf("there is no %q in\n%s", want, text)
+		}
+	}
+	d.state.Pairing = &Pairing{Ended: "The other machine has everything."}
+	if text := do(p, "GET", "/"+p.token+"/", nil).Body.String(); strings.Contains(text, again) || !strings.Contains(text, "has everything") {
+		t.Errorf("after:\n%s", text)
+	}
+	do(p, "POST", "/"+p.token+"/pair", nil)
+	if text := do(p, "POST", "/"+p.token+"/pair", url.Values{"end": {"1"}}).Body.String(); strings.Contains(text, "1234-5678") {
+		t.Error("the code is still there after the wait was ended")
+	}
+}
+
+// TestCalm: the page says that there are no problems if there are none, and a changed key
+// is one.
+func TestCalm(t *testing.T) {
+	t.Parallel()
+	p, d := testPage()
+	const calm = "There are no problems."
+	d.state.Problems = nil
+	if text := do(p, "GET", "/"+p.token+"/", nil).Body.String(); strings.Contains(text, calm) {
+		t.Error("a changed key counts as no problem")
+	}
+	d.state.Contacts = d.state.Contacts[:1]
+	if text := do(p, "GET", "/"+p.token+"/", nil).Body.String(); !strings.Contains(text, calm) {
+		t.Error("without problems the page does not say so")
 	}
 }
 
