@@ -29,7 +29,11 @@ func configCommand(e env) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(e.stderr, "restante: %s is good\n", file)
-			return nil
+			old, err := config.Outdated(file)
+			for _, f := range old {
+				fmt.Fprintf(e.stderr, "restante: %v\n", f)
+			}
+			return err
 		},
 	}
 	show := &cobra.Command{

@@ -112,7 +112,8 @@ func (x *examined) verdict(f *doctorFlags) error {
 
 // machineFindings looks at what is on this machine.
 func machineFindings(configFile string, cfg *config.Config, getenv func(string) string) []doctor.Finding {
-	all := []doctor.Finding{doctor.Written(configFile), doctor.Clock(), doctor.Disk(cfg.DataDir)}
+	all := append([]doctor.Finding{doctor.Written(configFile)}, outdatedFindings(config.Outdated(configFile))...)
+	all = append(all, doctor.Clock(), doctor.Disk(cfg.DataDir))
 	secrets := []string{cfg.Queue.DKIMDir, cfg.TLS.KeyFile}
 	keyFile, err := cfg.RelayKeyPath(getenv)
 	if err == nil {
@@ -120,6 +121,18 @@ func machineFindings(configFile string, cfg *config.Config, getenv func(string) 
 	}
 	all = append(all, doctor.Files(cfg.DataDir, secrets...)...)
 	return append(all, keyCopyFinding(cfg, getenv), confineFinding(cfg))
+}
+
+// outdatedFindings tells of settings that the next release refuses.
+func outdatedFindings(old []config.Fault, err error) (all []doctor.Finding) {
+	const check = "configuration"
+	if err != nil {
+		return []doctor.Finding{{Check: check, State: doctor.Unsure, Text: err.Error()}}
+	}
+	for _, f := range old {
+		all = append(all, doctor.Finding{Check: check, State: doctor.Wrong, Text: f.Error(), Fix: "change it before the next upgrade"})
+	}
+	return all
 }
 
 // confineFinding says whether a relay that runs can open its own folders only. A

@@ -43,7 +43,8 @@ type relay struct {
 	dkim     *signer        // likewise
 
 	started  time.Time
-	confined bool // to its folders, by the kernel
+	confined bool           // to its folders, by the kernel
+	outdated []config.Fault // settings that the next release refuses
 }
 
 // relayOptions is what the demonstration does differently.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,10 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 		return err
 	}
 	defer r.close()
+	if r.outdated, err = config.Outdated(configFile); err != nil {
+		return err
+	}
+	warnOfOutdated(log, r.outdated)
 	say := r.ready()
 	say.Gate = true
 	for name, ln := range r.ports {
@@ -73,4 +78,11 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// warnOfOutdated says which settings the next release refuses.
+func warnOfOutdated(log *slog.Logger, old []config.Fault) {
+	for _, f := range old {
+		log.Warn("a setting is outdated", "setting", f.Key, "problem", f.Problem)
+	}
 }

@@ -73,7 +73,7 @@ func confinement(r *relay) string {
 
 func (r *relay) statusRows(now time.Time) [][2]string {
 	kind, _, _ := r.cfg.StoreTarget() // the configuration was checked
-	return [][2]string{
+	rows := [][2]string{
 		{"outgoing", r.outgoing(now)},
 		{"signing", r.signing()},
 		{"store", string(kind) + ", new accounts: " + r.cfg.Signup.Policy},
@@ -81,6 +81,10 @@ func (r *relay) statusRows(now time.Time) [][2]string {
 		{"certificate", r.certificate()},
 		{"inbound", "authentication by " + r.cfg.Policy.InboundAuth + ", MTA-STS " + stsMode(r.cfg)},
 	}
+	for _, f := range r.outdated {
+		rows = append(rows, [2]string{"WARNING", f.Error()})
+	}
+	return rows
 }
 
 // outgoing says whether other servers can be reached.

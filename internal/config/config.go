@@ -9,6 +9,9 @@
 //
 // The file holds no secrets. Those are in files of their own, which it names.
 //
+// A setting that is renamed or removed gets a line in the table of outdated.go: for one
+// release it works with a warning, then it is a fault that names what to write instead.
+//
 // A new setting needs a field with a toml tag and a comment, its default in
 // Default, its bounds in Check, and "go test -update" to put it into the
 // example.

@@ -12,7 +12,7 @@ import (
 // decode sets the fields of c that the table has, and goes on after a fault so
 // that all come to light at once.
 func decode(table map[string]any, c *Config) []Fault {
-	d := decoder{known: keysOf(reflect.TypeFor[Config](), "")}
+	d := decoder{known: allKeys()}
 	d.table("", table, reflect.ValueOf(c).Elem())
 	return d.faults
 }
@@ -148,6 +148,9 @@ func fieldOf(dst reflect.Value, name string) (reflect.Value, bool) {
 	}
 	return reflect.Value{}, false
 }
+
+// allKeys returns all keys of a configuration, tables included.
+func allKeys() []string { return keysOf(reflect.TypeFor[Config](), "") }
 
 // keysOf returns all keys below a type, tables included.
 func keysOf(t reflect.Type, prefix string) []string {

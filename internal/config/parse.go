@@ -37,22 +37,21 @@ func Load(path string) (*Config, error) {
 // Parse reads a configuration, fills in the defaults and checks it. All faults
 // are joined in the error, as values of type Fault; text that is no TOML is an
 // error of its own, which names the line.
-func Parse(r io.Reader) (*Config, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+//
+// Settings that the last release renamed or removed are taken; [Outdated] tells of
+// them.
+func Parse(r io.Reader) (*Config, error) { return parse(r, outdated) }
+
+func parse(r io.Reader, outdated []outdatedSetting) (*Config, error) {
+	table, err := parseTable(r)
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("the file is larger than %d bytes", maxFile)
-	}
-	var table map[string]any
-	if _, err := toml.Decode(string(text), &table); err != nil {
-		return nil, syntaxError(err)
 	}
 	c := Default()
 	// What the file says is checked before the defaults that follow from it, so
 	// that one bad folder is one fault and not one for each file in it.
-	faults := append(decode(table, c), c.faults()...)
+	_, faults := renew(table, outdated)
+	faults = append(append(faults, decode(table, c)...), c.faults()...)
 	if len(faults) > 0 {
 		return nil, join(faults)
 	}
@@ -61,6 +60,22 @@ func Parse(r io.Reader) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// parseTable reads a file without knowing what is in it.
+func parseTable(r io.Reader) (map[string]any, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxFile {
+		return nil, fmt.Errorf("the file is larger than %d bytes", maxFile)
+	}
+	table := map[string]any{}
+	if _, err := toml.Decode(string(text), &table); err != nil {
+		return nil, syntaxError(err)
+	}
+	return table, nil
 }
 
 // syntaxError words what the TOML decoder says.
