@@ -9,11 +9,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/restante/restante/internal/config"
@@ -36,7 +39,7 @@ func newCertified(t *testing.T) *certified {
 	start := time.Now().Add(time.Minute) // what is issued during the test is valid by then
 	c.now.Store(&start)
 	cfg := demoConfig(t.TempDir(), "")
-	cfg.Domain, cfg.Hostname = "relay.test", "mail.relay.test"
+	cfg.Domain, cfg.Hostname, cfg.Policy.Operator = "relay.test", "mail.relay.test", "operator@relay.test"
 	cfg.Listen.ACME = config.Listener{Address: freeAddress(t), Network: "shared"}
 	cfg.Listen.HTTPS.Address = freeAddress(t)
 	c.authority = pebble.Start(t, pebble.Options{HTTPPort: portIn(t, cfg.Listen.ACME.Address), TLSPort: portIn(t, cfg.Listen.HTTPS.Address)})
@@ -108,14 +111,24 @@ func (c *certified) look(t *testing.T, later time.Duration) []listen.CertState {
 // login connects as a mail client that trusts nobody but the authority.
 func (c *certified) login(t *testing.T) (*imapclient.Client, *x509.Certificate) {
 	t.Helper()
-	config := &tls.Config{RootCAs: c.authority.Roots(), ServerName: "mail.relay.test", Time: func() time.Time { return *c.now.Load() }}
-	conn, err := tls.Dial("tcp", c.ready().IMAPS, config)
+	return c.loginAt(t, *c.now.Load())
+}
+
+// loginAt is login of a client with a clock of its own.
+func (c *certified) loginAt(t *testing.T, now time.Time) (*imapclient.Client, *x509.Certificate) {
+	t.Helper()
+	conn, err := c.dial(now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := imapclient.New(conn, nil)
 	t.Cleanup(func() { client.Close() })
 	return client, conn.ConnectionState().PeerCertificates[0]
+}
+
+func (c *certified) dial(now time.Time) (*tls.Conn, error) {
+	config := &tls.Config{RootCAs: c.authority.Roots(), ServerName: "mail.relay.test", Time: func() time.Time { return now }}
+	return tls.Dial("tcp", c.ready().IMAPS, config)
 }
 
 func TestACME(t *testing.T) {
@@ -147,6 +160,71 @@ func TestACME(t *testing.T) {
 	}
 	if _, third := c.login(t); third.Equal(first) { // and trusted
 		t.Error("a refusal brought an old certificate back")
+	}
+}
+
+// TestExpiredCertificate: while the authority refuses, IMAP goes on with a certificate
+// that has expired, the operator gets a mail, and an hour after the authority has come
+// to its senses there is a new one.
+func TestExpiredCertificate(t *testing.T) {
+	t.Parallel()
+	c := newCertified(t)
+	operator, err := direct{c.service, c.cfg.Domain}.do(t.Context(), adminRequest{Op: opNew, Ref: "operator"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.look(t, 0)
+	issued := *c.now.Load()
+	early, first := c.login(t)
+	if err := early.Login("operator@relay.test", operator.Secret).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	c.authority.Close()
+	s := c.look(t, 91*24*time.Hour)
+	if got := acmeStatus(s, *c.now.Load()); !strings.Contains(got, "EXPIRED on ") || !strings.Contains(got, "closed today") {
+		t.Errorf("the status is %q", got)
+	}
+	if conn, err := c.dial(*c.now.Load()); err == nil {
+		conn.Close()
+		t.Error("the certificate that is shown has not expired")
+	}
+	late, same := c.loginAt(t, issued) // as somebody who goes on nevertheless
+	if !same.Equal(first) {
+		t.Error("another certificate is shown than the one that has expired")
+	}
+	if err := late.Login("operator@relay.test", operator.Secret).Wait(); err != nil {
+		t.Errorf("IMAP does not go on: %v", err)
+	}
+	hasSubject(t, early, "The relay's certificate is not renewed")
+
+	c.authority.Open()
+	if s := c.look(t, time.Hour); s[0].Fault != nil {
+		t.Errorf("an hour later it was not tried again: %v", s[0].Fault)
+	}
+	if _, second := c.loginAt(t, issued.Add(time.Hour)); second.Equal(first) {
+		t.Error("there is no new certificate")
+	}
+	if err := early.Noop().Wait(); err != nil {
+		t.Errorf("the client that was there all the time: %v", err)
+	}
+}
+
+// hasSubject looks for a mail of the relay's own in the INBOX.
+func hasSubject(t *testing.T, client *imapclient.Client, want string) {
+	t.Helper()
+	if _, err := client.Select("INBOX", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := client.Fetch(imap.SeqSet{{Start: 1}}, &imap.FetchOptions{Envelope: true}).Collect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var subjects []string
+	for _, m := range list {
+		subjects = append(subjects, m.Envelope.Subject)
+	}
+	if !slices.Contains(subjects, want) {
+		t.Errorf("the operator has mail about %q, and none about %q", subjects, want)
 	}
 }
 

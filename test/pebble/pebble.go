@@ -9,9 +9,11 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,8 +31,9 @@ type Authority struct {
 	// ServerRoots trust the authority's own HTTPS server, as PEM.
 	ServerRoots []byte
 
-	ca *ca.CAImpl
-	db *db.MemoryStore
+	ca     *ca.CAImpl
+	db     *db.MemoryStore
+	closed atomic.Bool
 }
 
 // Options say how names are checked.
@@ -56,7 +59,7 @@ func Start(t testing.TB, o Options) *Authority {
 	a := &Authority{db: store, ca: ca.New(quiet, store, "", "ecdsa", 0, 1, profiles)}
 	checks := va.New(quiet, o.HTTPPort, o.TLSPort, false, nameServer(t), store)
 	front := wfe.New(quiet, store, checks, a.ca, []string{"authority.test"}, false, false, 1, 1)
-	server := httptest.NewUnstartedServer(front.Handler())
+	server := httptest.NewUnstartedServer(a.unlessClosed(front.Handler()))
 	server.Config.ErrorLog = quiet
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -78,6 +81,24 @@ func (a *Authority) Refuse(t testing.TB, name string) {
 	if err := a.db.AddBlockedDomain(name); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Close makes the authority refuse whatever it is asked for, and Open ends that.
+func (a *Authority) Close() { a.closed.Store(true) }
+
+// Open undoes Close.
+func (a *Authority) Open() { a.closed.Store(false) }
+
+func (a *Authority) unlessClosed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.closed.Load() && r.Method == http.MethodPost {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"type": "urn:ietf:params:acme:error:unauthorized", "detail": "closed today"}`)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // nameServer answers every question for an address with 127.0.0.1, but for names
