@@ -50,7 +50,7 @@ func adoptKey(v *vault.Vault, r record) (changed bool, err error) {
 		if err := json.Unmarshal(content, &ours); err != nil {
 			return false, err
 		}
-		if !theirs.Added.After(ours.Added) {
+		if !theirs.overrules(ours) {
 			return false, nil
 		}
 	}
@@ -61,8 +61,8 @@ func adoptKey(v *vault.Vault, r record) (changed bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	newest, err := LoadIdentity(v, a)
-	if err != nil {
+	newest, err := readIdentity(v, a)
+	if err != nil || newest.Current == nil {
 		return true, err
 	}
 	return true, stepBack(v, a, string(newest.Current.Fingerprint()))
@@ -158,6 +158,11 @@ func (p Peer) join(owner addr.Address, other Peer) Peer {
 		p.Accepted, p.Blocked = other.Accepted, other.Blocked
 	}
 	p.Introduced = p.Introduced || other.Introduced
+	for _, own := range other.Own {
+		if !slices.Contains(p.Own, own) {
+			p.Own = append(p.Own, own)
+		}
+	}
 	p.LastSeen = later(p.LastSeen, other.LastSeen)
 	return p
 }

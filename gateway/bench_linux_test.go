@@ -67,7 +67,7 @@ func BenchmarkFirstSync(b *testing.B) {
 	defer x.Close()
 	fill(b, relay.service, x, count, func(header, body string) string {
 		var mail bytes.Buffer
-		must(b, sealToSelf(&mail, h.own.Load(), []byte(header), strings.NewReader(body), time.Now()))
+		must(b, sealToSelf(&mail, h.Identity(), []byte(header), strings.NewReader(body), time.Now()))
 		return mail.String()
 	})
 	resetPeak(b)

@@ -104,7 +104,7 @@ func (c *cycle) addDeletions(fresh deletions, today mailbox.Day) error {
 	if err != nil {
 		return err
 	}
-	address := c.opener.own().Address
+	address := c.opener.own().main.Address
 	mail, err := sealDeviceMail(address, newDeviceID(deletionsPurpose, address), content, code, c.opener.now())
 	if err != nil {
 		return err

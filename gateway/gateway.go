@@ -85,7 +85,8 @@ type Gateway struct {
 	watcher   *watcher
 	keeper    *keeper
 	searcher  *searcher
-	own       atomic.Pointer[Identity]
+	threads   *threads
+	own       atomic.Pointer[identities]
 }
 
 // Open opens the local store and reads the account and its keys. Vault and Store
@@ -146,6 +147,9 @@ func (g *Gateway) openParts(account Account) error {
 	}
 	g.searcher = newSearcher(ix, g.local.Session, g.o.Log)
 	g.name = account.Name
+	if g.threads, err = openThreads(g.o.Vault); err != nil {
+		return err
+	}
 	if err := g.openDirectory(); err != nil {
 		return err
 	}
@@ -178,9 +182,11 @@ func (g *Gateway) openDirectory() error {
 func (g *Gateway) newWatcher() *watcher {
 	s := &syncer{
 		vault: g.o.Vault, local: g.local, dir: g.o.TempDir, log: g.o.Log,
-		opener: &opener{own: g.own.Load, contacts: g.contacts, joins: g.joins, groups: g.groups, dir: g.o.TempDir, now: g.o.Now},
+		opener: &opener{
+			own: g.own.Load, contacts: g.contacts, joins: g.joins, groups: g.groups, threads: g.threads, dir: g.o.TempDir, now: g.o.Now,
+		},
 		upload: func(w io.Writer, header []byte, body io.Reader) error {
-			return sealToSelf(w, g.own.Load(), header, body, g.o.Now())
+			return sealToSelf(w, g.own.Load().author(header), header, body, g.o.Now())
 		},
 	}
 	return &watcher{
@@ -190,7 +196,7 @@ func (g *Gateway) newWatcher() *watcher {
 
 // ReloadKeys reads the user's own keys anew, after AddKey.
 func (g *Gateway) ReloadKeys() error {
-	own, err := LoadIdentity(g.o.Vault, g.upstream.Address)
+	own, err := loadIdentities(g.o.Vault, g.upstream.Address)
 	if err != nil {
 		return err
 	}
@@ -198,8 +204,9 @@ func (g *Gateway) ReloadKeys() error {
 	return nil
 }
 
-// Identity returns the user's own keys. The caller must not change them.
-func (g *Gateway) Identity() *Identity { return g.own.Load() }
+// Identity returns the user's own keys for the account's address. The caller must not
+// change them.
+func (g *Gateway) Identity() *Identity { return g.own.Load().main }
 
 // Contacts returns what is known of other people's keys.
 func (g *Gateway) Contacts() *Contacts { return g.contacts }
@@ -212,9 +219,11 @@ func (g *Gateway) Outbox() ([]Outgoing, error) { return g.box.list() }
 
 // Send takes one mail into the outbox, as the mail client wrote it: encrypted to all
 // recipients, or to none with an *Unsendable that says why. The mail is durable when
-// Send returns nil.
-func (g *Gateway) Send(ctx context.Context, from addr.Address, to []addr.Address, mail io.Reader) error {
-	o, err := readOutgoing(mail, from, to, g.o.TempDir)
+// Send returns nil. From can be any address of the user's; where it is the account's
+// own, the mail goes out by the identity that its conversation or group has (ErrLinks,
+// ErrEnded).
+func (g *Gateway) Send(ctx context.Context, to []addr.Address, mail io.Reader) error {
+	o, err := readOutgoing(mail, g.mayWrite, to, g.o.TempDir)
 	if err != nil {
 		return err
 	}
@@ -233,15 +242,41 @@ func (g *Gateway) send(ctx context.Context, o *outgoing) error {
 	if err := g.groups.route(o); err != nil {
 		return err
 	}
-	k, err := g.resolve(ctx, o.to)
+	own, err := g.voice(o)
+	if err != nil {
+		return err
+	}
+	all := g.own.Load()
+	if own != all.main {
+		if err := o.speakAs(own, all, g.threads); err != nil {
+			return err
+		}
+	}
+	k, err := g.resolve(ctx, own, o.to)
 	if err != nil {
 		return err
 	}
 	if _, err = g.box.put(o, k); err != nil {
 		return err
 	}
+	return g.noteSent(o, own, all)
+}
+
+// noteSent remembers of a mail what the answers to it need.
+func (g *Gateway) noteSent(o *outgoing, own *Identity, all *identities) error {
 	for _, a := range o.to {
+		if all.isOwn(a) {
+			continue
+		}
+		if err := g.contacts.meet(a, own.Address, all.main.Address); err != nil {
+			return err
+		}
 		if err := g.contacts.welcome(a, wanted); err != nil { // who is written to may answer
+			return err
+		}
+	}
+	if len(all.apart) > 0 {
+		if err := g.threads.note(own.Address, o.id, o.client); err != nil {
 			return err
 		}
 	}
@@ -251,6 +286,12 @@ func (g *Gateway) send(ctx context.Context, o *outgoing) error {
 	return g.groups.remember(o.group.ID, o.id)
 }
 
+// mayWrite reports whether mail of the user's client can have that sender.
+func (g *Gateway) mayWrite(from addr.Address) bool {
+	own, err := g.own.Load().live(from)
+	return err == nil && own.Address.Equal(from)
+}
+
 // ServeSubmission takes mail from the user's mail client by SMTP, on connections of
 // ln. They are not encrypted, so that it returns ErrNotLoopback at once if others can
 // reach ln. It ends when ctx does, with nil.
@@ -258,7 +299,7 @@ func (g *Gateway) ServeSubmission(ctx context.Context, ln net.Listener) error {
 	if err := checkLoopback(ln); err != nil {
 		return err
 	}
-	s := &submission{local: g.local, from: g.upstream.Address, accept: g.Send, log: g.o.Log}
+	s := &submission{local: g.local, mayWrite: g.mayWrite, accept: g.Send, log: g.o.Log}
 	return s.serve(ctx, ln)
 }
 

@@ -33,6 +33,7 @@ type Group struct {
 	NameAt int64    `json:"nameAt,omitempty"` // when it got the name, in Unix seconds
 	Alias  string   `json:"alias"`            // the local part of its address
 	People []Member `json:"people"`           // all who are or were in it, the user too
+	Own    string   `json:"own,omitempty"`    // the user's address in it, if not the account's
 
 	Messages []string `json:"messages,omitempty"` // the last ones' Message-IDs
 }
@@ -88,6 +89,25 @@ func (g Group) Members() []Member {
 	}
 	return list
 }
+
+// self returns the user's address in the group. main is the account's.
+func (g Group) self(main addr.Address) addr.Address {
+	if a, err := addr.Parse(g.Own); err == nil {
+		return a
+	}
+	return main
+}
+
+// setOwn makes an address the user's in the group.
+func (g *Group) setOwn(own, main addr.Address) {
+	g.Own = ""
+	if !own.Equal(main) {
+		g.Own = own.String()
+	}
+}
+
+// hasUser reports whether the user is in the group now.
+func (g Group) hasUser(main addr.Address) bool { return g.Has(g.self(main)) }
 
 // Has reports whether somebody is in the group now.
 func (g Group) Has(a addr.Address) bool {

@@ -13,12 +13,22 @@ func (g *Gateway) Groups() []Group { return g.groups.list() }
 // NewGroup makes a group and takes people into it. They learn of it by the first mail
 // that is written to it. The error is an *Unsendable if the key of one is missing.
 func (g *Gateway) NewGroup(ctx context.Context, name string, people ...addr.Address) (Group, error) {
-	own, now := g.own.Load(), g.o.Now()
-	k, err := g.resolve(ctx, people)
+	return g.NewGroupAs(ctx, addr.Address{}, name, people...)
+}
+
+// NewGroupAs is NewGroup for a group in which the user has an identity apart. Errors are
+// also ErrNotOwn and ErrEnded.
+func (g *Gateway) NewGroupAs(ctx context.Context, identity addr.Address, name string, people ...addr.Address) (Group, error) {
+	now := g.o.Now()
+	own, err := g.own.Load().live(identity)
 	if err != nil {
 		return Group{}, err
 	}
-	x, err := g.groups.create(name, own.Current.Fingerprint(), now.Unix())
+	k, err := g.resolve(ctx, own, people)
+	if err != nil {
+		return Group{}, err
+	}
+	x, err := g.groups.create(name, own.Address, own.Current.Fingerprint(), now.Unix())
 	if err != nil || len(people) == 0 {
 		return x, err
 	}
@@ -47,7 +57,12 @@ func (g *Gateway) joined(group string, a addr.Address) error {
 	if err != nil {
 		return err
 	}
-	k, err := g.contacts.resolve(g.own.Load(), append(x.others(g.upstream.Address), a), g.o.Now())
+	all := g.own.Load()
+	own, err := all.live(x.self(g.upstream.Address))
+	if err != nil {
+		return err
+	}
+	k, err := g.contacts.resolve(all, own, append(x.others(own.Address), a), g.o.Now())
 	if err != nil {
 		return err
 	}
@@ -73,14 +88,18 @@ func (g *Gateway) addMember(group string, a addr.Address, k keys, word string) e
 	if word != "" {
 		header = append(header, step(word, "")...)
 	}
-	return g.tell(x, x.others(g.upstream.Address), "Member "+a.String()+" was added.", header)
+	return g.tell(x, x.others(k.own.Address), "Member "+a.String()+" was added.", header)
 }
 
 // RemoveMember takes somebody out of a group, which they and everybody in it learn by
-// a mail. To leave it, give the user's own address. Errors are those of AddMember.
+// a mail. To leave it, give the account's own address. Errors are those of AddMember.
 func (g *Gateway) RemoveMember(ctx context.Context, group string, a addr.Address) error {
-	if _, err := g.reachable(ctx, group); err != nil {
+	k, err := g.reachable(ctx, group)
+	if err != nil {
 		return err
+	}
+	if a.Equal(g.upstream.Address) {
+		a = k.own.Address
 	}
 	before, x, err := g.groups.change(group, func(x *Group) error {
 		if !x.Has(a) {
@@ -96,13 +115,14 @@ func (g *Gateway) RemoveMember(ctx context.Context, group string, a addr.Address
 	if i := x.find(a); i >= 0 && x.People[i].Fingerprint != "" {
 		header = append(header, pgp.Field{Name: "Chat-Group-Member-Removed-Fpr", Value: string(x.People[i].Fingerprint)})
 	}
-	return g.tell(x, before.others(g.upstream.Address), "Member "+a.String()+" was removed.", header)
+	return g.tell(x, before.others(k.own.Address), "Member "+a.String()+" was removed.", header)
 }
 
 // RenameGroup gives a group another name, which everybody in it learns by a mail. Its
 // address stays. Errors are those of AddMember, and ErrGroupName.
 func (g *Gateway) RenameGroup(ctx context.Context, group, name string) error {
-	if _, err := g.reachable(ctx, group); err != nil {
+	k, err := g.reachable(ctx, group)
+	if err != nil {
 		return err
 	}
 	before, x, err := g.groups.change(group, func(x *Group) error {
@@ -115,7 +135,7 @@ func (g *Gateway) RenameGroup(ctx context.Context, group, name string) error {
 	if err != nil {
 		return err
 	}
-	return g.tell(x, x.others(g.upstream.Address), "The group is called "+x.Name+" now.",
+	return g.tell(x, x.others(k.own.Address), "The group is called "+x.Name+" now.",
 		[]pgp.Field{{Name: "Chat-Group-Name-Changed", Value: encodeWords(before.Name)}})
 }
 
@@ -126,7 +146,11 @@ func (g *Gateway) reachable(ctx context.Context, group string, more ...addr.Addr
 	if err != nil {
 		return keys{}, err
 	}
-	return g.resolve(ctx, append(x.others(g.upstream.Address), more...))
+	own, err := g.own.Load().live(x.self(g.upstream.Address))
+	if err != nil {
+		return keys{}, err
+	}
+	return g.resolve(ctx, own, append(x.others(own.Address), more...))
 }
 
 // tell writes to people about a change of the group.
@@ -134,7 +158,8 @@ func (g *Gateway) tell(x Group, to []addr.Address, text string, header []pgp.Fie
 	if len(to) == 0 {
 		return nil
 	}
+	own := x.self(g.upstream.Address)
 	return g.sendNote(note{
-		to: to, subject: x.Name, text: text, gossip: true, header: append(x.fields(g.upstream.Address), header...),
+		from: own, to: to, subject: x.Name, text: text, gossip: true, header: append(x.fields(own), header...),
 	})
 }

@@ -63,7 +63,7 @@ var errCommand = errors.New("this is no command. In the Subject say one of: " +
 	"new ADDRESS…, add ADDRESS…, remove ADDRESS…, name NAME, leave, members")
 
 func isGroupError(err error) bool {
-	for _, e := range []error{ErrNoGroup, ErrMember, ErrGroupFull, ErrGroupName, errCommand} {
+	for _, e := range []error{ErrNoGroup, ErrEnded, ErrMember, ErrGroupFull, ErrGroupName, errCommand} {
 		if errors.Is(err, e) {
 			return true
 		}

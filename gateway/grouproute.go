@@ -34,7 +34,7 @@ func (g *groups) route(o *outgoing) error {
 			return errMixed
 		}
 	}
-	others := x.others(g.own)
+	others := x.others(x.self(g.own))
 	if len(others) == 0 {
 		return errAlone
 	}
@@ -54,6 +54,8 @@ func (g Group) replaceTo(header []pgp.Field, own addr.Address) []pgp.Field {
 // it names, or else that of a mail which it answers. Only mail whose sender is proved
 // counts; a stranger puts the user into no group.
 func (r *opener) inGroup(mail pgp.Opened, v Verdict, sender Peer, from addr.Address, shown mime.Envelope) (*Group, error) {
+	own := r.own()
+	to := own.withKey(mail.OpenedBy)
 	if v.State != Good && v.State != Own && v.State != NewKey {
 		return nil, nil
 	}
@@ -64,12 +66,12 @@ func (r *opener) inGroup(mail pgp.Opened, v Verdict, sender Peer, from addr.Addr
 	}
 	if !ok {
 		references, _ := findField(mail.Header, "References")
-		if g, ok := r.groups.thread(append(messageIDs(references), messageIDs(shown.InReplyTo)...), from); ok {
+		if g, ok := r.groups.thread(append(messageIDs(references), messageIDs(shown.InReplyTo)...), from); ok && g.self(own.main.Address).Equal(to.Address) {
 			return &g, r.groups.remember(g.ID, shown.MessageID)
 		}
 		return nil, nil
 	}
-	g, ok, err := r.groups.see(m, shown.MessageID, v.State == Own || !sender.stranger() && !sender.Blocked)
+	g, ok, err := r.groups.see(m, shown.MessageID, v.State == Own || !sender.stranger() && !sender.Blocked, to.Address)
 	if !ok || err != nil {
 		return nil, err
 	}

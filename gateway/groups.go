@@ -32,7 +32,7 @@ var (
 // groups are the groups in a vault. They are safe for concurrent use.
 type groups struct {
 	vault *vault.Vault
-	own   addr.Address
+	own   addr.Address // the account's: the user's in groups that name no other
 
 	mu   sync.Mutex
 	byID map[string]Group
@@ -56,7 +56,7 @@ func (g *groups) get(name string) (Group, error) {
 
 func (g *groups) getLocked(name string) (Group, error) {
 	for _, x := range g.byID {
-		if (x.ID == name || strings.EqualFold(x.Alias, name) || strings.EqualFold(x.Address().String(), name)) && x.Has(g.own) {
+		if (x.ID == name || strings.EqualFold(x.Alias, name) || strings.EqualFold(x.Address().String(), name)) && x.hasUser(g.own) {
 			return x, nil
 		}
 	}
@@ -69,7 +69,7 @@ func (g *groups) list() []Group {
 	defer g.mu.Unlock()
 	var list []Group
 	for _, x := range g.byID {
-		if x.Has(g.own) {
+		if x.hasUser(g.own) {
 			list = append(list, x)
 		}
 	}
@@ -107,42 +107,45 @@ func (g *groups) change(name string, f func(*Group) error) (before, after Group,
 	return before, after, err
 }
 
-// create makes a group of the user's.
-func (g *groups) create(name string, f pgp.Fingerprint, at int64) (Group, error) {
+// create makes a group of the user's, in which they have that address and key.
+func (g *groups) create(name string, own addr.Address, f pgp.Fingerprint, at int64) (Group, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	x := Group{ID: newToken(), Name: oneLine(name), NameAt: at}
 	if x.Name == "" {
 		return Group{}, ErrGroupName
 	}
-	x.add(g.own, f, at)
+	x.setOwn(own, g.own)
+	x.add(own, f, at)
 	return g.putLocked(x)
 }
 
 // see takes in what a mail says of its group. It reports false if the mail is in none
 // that the user is in. known says that the sender is not a stranger: who is one makes
-// no new group, and is a member only with the key that the group knows of them.
-func (g *groups) see(m groupMail, message string, known bool) (Group, bool, error) {
+// no new group, and is a member only with the key that the group knows of them. own is the
+// address of the user's that the mail was encrypted to: a new group knows them by it.
+func (g *groups) see(m groupMail, message string, known bool, own addr.Address) (Group, bool, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	x, ok := g.byID[m.id]
 	switch {
 	case ok && x.Has(m.from.Address) && (known || x.hasKey(m.from)):
 		x = x.apply(m)
-	case ok && x.Has(g.own), !known || m.name == "" || !m.removed.IsZero():
+	case ok && x.hasUser(g.own), !known || m.name == "" || !m.removed.IsZero():
 		return Group{}, false, nil // a stranger to the group, or nothing to make one of
 	default:
 		alias := x.Alias // of a group that the user had left
 		x = newGroupFrom(m)
 		x.Alias = alias
+		x.setOwn(own, g.own)
 	}
-	if !ok && !x.Has(g.own) {
+	if !ok && !x.hasUser(g.own) {
 		return Group{}, false, nil
 	}
 	x.Messages = slices.Clone(x.Messages)
 	x.remember(message)
 	x, err := g.putLocked(x)
-	return x, err == nil && (x.Has(g.own) || ok), err
+	return x, err == nil && (x.hasUser(g.own) || ok), err
 }
 
 // thread returns the group that one of the messages is in, for a mail that names no
@@ -151,7 +154,7 @@ func (g *groups) thread(messages []string, from addr.Address) (Group, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, x := range g.byID {
-		if !x.Has(g.own) || !x.Has(from) {
+		if !x.hasUser(g.own) || !x.Has(from) {
 			continue
 		}
 		for _, id := range messages {

@@ -215,7 +215,7 @@ func TestGroupThread(t *testing.T) {
 	me, key := generate(t, "me@x.test")
 	g, err := openGroups(v, me)
 	must(t, err)
-	x, err := g.create("Family", key.Fingerprint(), 1)
+	x, err := g.create("Family", me, key.Fingerprint(), 1)
 	must(t, err)
 	_, _, err = g.change(x.ID, func(x *Group) error { x.add(person("bob"), "", 1); return nil })
 	must(t, err)
@@ -239,7 +239,7 @@ func TestGroupStranger(t *testing.T) {
 	me, key := generate(t, "me@x.test")
 	g, err := openGroups(v, me)
 	must(t, err)
-	x, err := g.create("Family", key.Fingerprint(), 1)
+	x, err := g.create("Family", me, key.Fingerprint(), 1)
 	must(t, err)
 	_, _, err = g.change(x.ID, func(x *Group) error { x.add(person("bob"), "B", 1); return nil })
 	must(t, err)
@@ -260,7 +260,7 @@ func TestGroupStranger(t *testing.T) {
 		{"a new group without the user", groupMail{id: newToken(), name: "Gang", from: Member{Address: person("bob")}}, true, ""},
 	}
 	for _, tt := range tests {
-		got, ok, err := g.see(tt.mail, "<1@x>", tt.known)
+		got, ok, err := g.see(tt.mail, "<1@x>", tt.known, me)
 		must(t, err)
 		if ok != (tt.want != "") || got.Name != tt.want {
 			t.Errorf("%s: got %q, %v, want %q", tt.name, got.Name, ok, tt.want)

@@ -28,15 +28,19 @@ func (a arrival) get(name string) string {
 // bySecret reports whether the secret of an invitation opened the mail, and no key.
 func (a arrival) bySecret() bool { return a.OpenedBy == "" }
 
-// signedFor reports whether the mail was encrypted to the user's key, and signed by
-// the sender for the user: it carries the user's certificate, so that nobody can have
-// passed on what was said to another.
-func (a arrival) signedFor(own pgp.Fingerprint) bool {
+// signedFor reports whether the mail was encrypted to the identity's key, and signed by
+// the sender for the identity: it carries that certificate, so that nobody can have
+// passed on what was said to another. No answer shows that another key of the user's
+// opens mail to this one.
+func (a arrival) signedFor(own *Identity) bool {
+	if own == nil || own.Current == nil || !own.has(a.OpenedBy) {
+		return false
+	}
 	if a.bySecret() || a.Signature != pgp.GoodSignature || a.Misdirected || a.from.IsZero() || !a.from.Equal(a.inner) {
 		return false
 	}
 	for _, g := range pgp.FindGossip(a.Header) {
-		if g.Cert.Fingerprint() == own {
+		if g.Cert.Fingerprint() == own.Current.Fingerprint() {
 			return true
 		}
 	}
@@ -54,7 +58,7 @@ func (j *joiner) handle(a arrival) (done bool, err error) {
 		return false, err
 	}
 	done, err = j.stepLocked(a)
-	if isUnsendable(err) {
+	if isUnsendable(err) || errors.Is(err, ErrEnded) || errors.Is(err, ErrNotOwn) {
 		return false, nil
 	}
 	return done, err
@@ -88,7 +92,7 @@ func (j *joiner) askedForKey(a arrival) (bool, error) {
 	if err != nil || p.Blocked {
 		return p.Blocked, err
 	}
-	return true, j.send(note{to: []addr.Address{a.from}, secret: i.secret(), header: step("vc-pubkey", i.Auth), sign: true})
+	return true, j.send(note{from: i.Address, to: []addr.Address{a.from}, secret: i.secret(), header: step("vc-pubkey", i.Auth), sign: true})
 }
 
 // gotKey: the inviter's key has come, and is the one that the link names.
@@ -111,19 +115,18 @@ func (j *joiner) gotKey(a arrival) (bool, error) {
 // introduced: somebody who has the link sends their key, signed with it.
 func (j *joiner) introduced(a arrival) (bool, error) {
 	i, ok := j.invites[a.get("Secure-Join-Auth")]
-	own := j.own().Current.Fingerprint()
-	if !ok || !a.signedFor(own) || !strings.EqualFold(a.get("Secure-Join-Fingerprint"), string(a.Signer)) {
+	if !ok || !a.signedFor(j.own().of(i.Address)) || !strings.EqualFold(a.get("Secure-Join-Fingerprint"), string(a.Signer)) {
 		return false, nil
 	}
 	cert, err := j.signerCert(a)
 	if err != nil || cert == nil {
 		return false, err
 	}
-	if err := j.contacts.Verify(a.from, cert, j.now()); err != nil {
+	if err := j.verify(a.from, cert, i.Address); err != nil {
 		return false, err
 	}
 	if i.Group == "" {
-		return true, j.send(note{to: []addr.Address{a.from}, header: step("vc-contact-confirm", ""), gossip: true})
+		return true, j.send(note{from: i.Address, to: []addr.Address{a.from}, header: step("vc-contact-confirm", ""), gossip: true})
 	}
 	err = j.addMember(i.Group, a.from)
 	if errors.Is(err, ErrNoGroup) {
@@ -153,7 +156,7 @@ func (j *joiner) signerCert(a arrival) (*pgp.Cert, error) {
 // confirmed: the inviter has verified the user, or taken them into the group.
 func (j *joiner) confirmed(a arrival, group string) (bool, error) {
 	for _, x := range j.joins {
-		if x.State == JoinAsked || x.Group != group || a.Signer != x.Fingerprint || !a.signedFor(j.own().Current.Fingerprint()) {
+		if x.State == JoinAsked || x.Group != group || a.Signer != x.Fingerprint || !a.signedFor(j.own().of(x.As)) {
 			continue
 		}
 		x.State = JoinDone

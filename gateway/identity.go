@@ -22,6 +22,10 @@ type ownKey struct {
 	Added   time.Time `json:"added"`
 	Current bool      `json:"current"`
 
+	// Ended is when the user gave the identity up that the key is of. Secret is empty then
+	// if the key was forgotten, too.
+	Ended time.Time `json:"ended,omitzero"`
+
 	// Rotation is the state of an encryption subkey that is replaced at intervals
 	// (Autocrypt v2): with it all devices of the user derive the next subkey from the
 	// last one by the clock alone. It is empty for keys without one.
@@ -39,12 +43,15 @@ type rotation struct {
 // Identity is the user's own keys for one address.
 type Identity struct {
 	Address addr.Address
-	Current *pgp.Key   // signs, and is given away
+	Current *pgp.Key   // signs, and is given away; nil if the identity was given up
 	Old     []*pgp.Key // open what was encrypted to them
 }
 
 // Keys returns all keys, the current one first.
 func (i *Identity) Keys() []*pgp.Key {
+	if i.Current == nil {
+		return i.Old
+	}
 	return append([]*pgp.Key{i.Current}, i.Old...)
 }
 
@@ -80,9 +87,24 @@ func stepBack(v *vault.Vault, a addr.Address, name string) error {
 
 // LoadIdentity returns the user's keys for an address, or ErrNoIdentity.
 func LoadIdentity(v *vault.Vault, a addr.Address) (*Identity, error) {
+	i, err := readIdentity(v, a)
+	if err != nil {
+		return nil, err
+	}
+	if i.Current == nil {
+		return nil, ErrNoIdentity
+	}
+	return i, nil
+}
+
+// readIdentity returns the keys for an address, of which none need be current.
+func readIdentity(v *vault.Vault, a addr.Address) (*Identity, error) {
 	i := &Identity{Address: a}
 	var newest time.Time
 	err := eachKey(v, a, func(_ string, o ownKey) error {
+		if o.Secret == nil {
+			return nil // forgotten
+		}
 		k, err := pgp.ParseKey(o.Secret, nil)
 		if err != nil {
 			return fmt.Errorf("%w: a key of the account: %w", vault.ErrDamaged, err)
@@ -97,13 +119,7 @@ func LoadIdentity(v *vault.Vault, a addr.Address) (*Identity, error) {
 		i.Current, newest = k, o.Added
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	if i.Current == nil {
-		return nil, ErrNoIdentity
-	}
-	return i, nil
+	return i, err
 }
 
 func putKey(v *vault.Vault, name string, o ownKey) error {

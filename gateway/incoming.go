@@ -15,10 +15,11 @@ import (
 
 // opener turns mail of the provider into mail that the user reads.
 type opener struct {
-	own      func() *Identity
+	own      func() *identities
 	contacts *Contacts
 	joins    *joiner
 	groups   *groups
+	threads  *threads
 	dir      string
 	now      func() time.Time
 }
@@ -109,8 +110,13 @@ func (r *opener) cleartext(raw *spool, digest string, outer *mime.Message, from 
 	if err != nil {
 		return nil, err
 	}
+	to := r.addressee(outer.Envelope)
+	if err := r.noteThread(to, outer.Envelope.MessageID); err != nil {
+		return nil, err
+	}
 	return &opened{Verdict: v, fate: fateOf(p, v), page: page{
 		verdict: v, digest: digest, header: outer.Root.Header, entity: outer.Root.Header, body: raw.reader(outer.HeaderLen),
+		identity: r.apart(to), inward: r.threads.inward,
 	}}, nil
 }
 
@@ -176,9 +182,13 @@ func (r *opener) encrypted(content *spool, mail pgp.Opened, digest string, from 
 	if err != nil {
 		return nil, err
 	}
-	v := judge(r.evidence(mail, p, from, sender))
+	v := judge(r.evidence(mail, p, from, sender, shown))
 	v.Outside = !mail.Protected
 	if err := r.learn(mail, v, p, from, shown); err != nil {
+		return nil, err
+	}
+	to := r.own().withKey(mail.OpenedBy)
+	if err := r.noteThread(to, shown.MessageID); err != nil {
 		return nil, err
 	}
 	g, err := r.inGroup(mail, v, p, from, shown)
@@ -187,6 +197,7 @@ func (r *opener) encrypted(content *spool, mail pgp.Opened, digest string, from 
 	}
 	o := &opened{Verdict: v, fate: fateOf(p, v), content: content, page: page{
 		verdict: v, digest: digest, header: header, entity: inner.Root.Header, body: content.reader(inner.HeaderLen), group: g,
+		identity: r.apart(to), inward: r.threads.inward,
 	}}
 	if _, ok := findField(mail.Header, "Secure-Join"); ok && o.fate == toRequests {
 		o.fate = stay // it may be for another device of the user's
@@ -203,13 +214,14 @@ func (r *opener) handshake(mail pgp.Opened, from addr.Address) (done bool, err e
 	return r.joins.handle(arrival{mail, from, soleAddress(mime.ParseAddressList(inner))})
 }
 
-func (r *opener) evidence(mail pgp.Opened, p Peer, outside, shown addr.Address) evidence {
-	own := r.own()
+func (r *opener) evidence(mail pgp.Opened, p Peer, outside, shown addr.Address, envelope mime.Envelope) evidence {
+	author := r.own().of(shown)
 	e := evidence{
-		result: mail.Result, fromAgree: !shown.IsZero() && shown.Equal(outside), fromOwn: shown.Equal(own.Address),
+		result: mail.Result, fromAgree: !shown.IsZero() && shown.Equal(outside), fromOwn: author != nil,
+		own: author != nil && author.has(mail.Signer),
 	}
-	for _, k := range own.Keys() {
-		e.own = e.own || k.Fingerprint() == mail.Signer
+	if to := r.own().withKey(mail.OpenedBy); to != nil && author == nil {
+		e.result.Misdirected = e.result.Misdirected || r.mixed(to, envelope)
 	}
 	e.standing = p.Standing(mail.Signer)
 	if a, ok := pgp.FindAutocrypt(mail.Header, shown); ok && e.fromAgree && e.standing < Changed && a.Cert.Fingerprint() == mail.Signer {
@@ -228,6 +240,12 @@ func (r *opener) learn(mail pgp.Opened, v Verdict, sender Peer, from addr.Addres
 		return nil
 	}
 	at := r.effective(shown.Time)
+	main := r.own().main.Address
+	if to := r.own().withKey(mail.OpenedBy); to != nil && !from.IsZero() {
+		if err := r.contacts.meet(from, to.Address, main); err != nil {
+			return err
+		}
+	}
 	if err := r.see(from, mail.Header, at, mail.Signer); err != nil {
 		return err
 	}
@@ -236,7 +254,7 @@ func (r *opener) learn(mail pgp.Opened, v Verdict, sender Peer, from addr.Addres
 	}
 	recipients := addresses(shown.To, shown.Cc)
 	for _, g := range pgp.FindGossip(mail.Header) {
-		if g.Addr.Equal(from) || g.Addr.Equal(r.own().Address) || !containsAddress(recipients, g.Addr) {
+		if g.Addr.Equal(from) || r.own().isOwn(g.Addr) || !containsAddress(recipients, g.Addr) {
 			continue
 		}
 		_, err := r.contacts.Update(g.Addr, func(p Peer) (Peer, Event) {
@@ -253,7 +271,7 @@ func (r *opener) learn(mail pgp.Opened, v Verdict, sender Peer, from addr.Addres
 
 // see learns from a mail of the address, with its Autocrypt header if it has one.
 func (r *opener) see(from addr.Address, header []pgp.Field, date time.Time, signer pgp.Fingerprint) error {
-	if from.IsZero() || from.Equal(r.own().Address) {
+	if from.IsZero() || r.own().isOwn(from) {
 		return nil
 	}
 	s := Sighting{Date: r.effective(date), Signer: signer}

@@ -25,8 +25,8 @@ func newReading(t *testing.T) *reading {
 	t.Helper()
 	v, _ := newVault(t)
 	me, key := generate(t, "me@x.test")
-	own := &Identity{Address: me, Current: key}
-	r := &opener{own: func() *Identity { return own }, contacts: NewContacts(v), dir: t.TempDir(), now: time.Now}
+	own := &identities{main: &Identity{Address: me, Current: key}}
+	r := &opener{own: func() *identities { return own }, contacts: NewContacts(v), threads: &threads{vault: v}, dir: t.TempDir(), now: time.Now}
 	r.joins = &joiner{vault: v, contacts: r.contacts, own: r.own, now: r.now}
 	if err := r.joins.load(); err != nil {
 		t.Fatal(err)

@@ -49,6 +49,7 @@ type Join struct {
 	Invitation
 	State JoinState
 	Since time.Time
+	As    addr.Address // the user's, by which they follow it
 }
 
 // joinRecord is a Join as the vault keeps it.
@@ -56,6 +57,7 @@ type joinRecord struct {
 	Link  string    `json:"link"`
 	State JoinState `json:"state"`
 	Since time.Time `json:"since"`
+	As    string    `json:"as,omitempty"` // "" is the account's own address
 }
 
 // inviteRecord is an invitation of the user's own, as the vault keeps it.
@@ -75,7 +77,7 @@ type invite struct {
 type joiner struct {
 	vault    *vault.Vault
 	contacts *Contacts
-	own      func() *Identity
+	own      func() *identities
 	now      func() time.Time
 	send     func(note) error // into the outbox
 	// addMember takes somebody into the group that they were invited to.
@@ -106,8 +108,12 @@ func (j *joiner) load() error {
 		if err != nil {
 			return fmt.Errorf("%w: an invitation: %w", vault.ErrDamaged, err)
 		}
-		j.joins[name] = Join{i, r.State, r.Since}
-		return nil
+		x := Join{i, r.State, r.Since, j.own().main.Address}
+		if r.As != "" {
+			x.As, err = addr.Parse(r.As)
+		}
+		j.joins[name] = x
+		return err
 	})
 }
 
@@ -174,9 +180,32 @@ func (j *joiner) withdraw(auth string) error {
 	return j.vault.Delete(inviteKind, auth)
 }
 
+// end withdraws the invitations of an identity that was given up, and what it follows.
+func (j *joiner) end(identity addr.Address) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for name, i := range j.invites {
+		if i.Address.Equal(identity) {
+			if err := j.vault.Delete(inviteKind, name); err != nil {
+				return err
+			}
+			delete(j.invites, name)
+		}
+	}
+	for name, x := range j.joins {
+		if x.As.Equal(identity) {
+			if err := j.vault.Delete(joinKind, name); err != nil {
+				return err
+			}
+			delete(j.joins, name)
+		}
+	}
+	return nil
+}
+
 // keepLocked writes the state of a join.
 func (j *joiner) keepLocked(x Join) error {
-	if err := putRecord(j.vault, joinKind, x.Auth, joinRecord{x.Link(), x.State, x.Since}); err != nil {
+	if err := putRecord(j.vault, joinKind, x.Auth, joinRecord{x.Link(), x.State, x.Since, x.As.String()}); err != nil {
 		return err
 	}
 	j.joins[x.Auth] = x
@@ -218,10 +247,11 @@ func (j *joiner) list() ([]Join, error) {
 	return list, nil
 }
 
-// accept follows an invitation. If the inviter's key is known already it goes on with
-// the second step at once.
-func (j *joiner) accept(i Invitation) (Join, error) {
-	if i.Fingerprint == j.own().Current.Fingerprint() {
+// accept follows an invitation by one of the user's identities. If the inviter's key is
+// known already it goes on with the second step at once; but not by an identity that they
+// don't know: that they are no stranger would tell them who it is.
+func (j *joiner) accept(i Invitation, own *Identity) (Join, error) {
+	if j.own().withKey(i.Fingerprint) != nil {
 		return Join{}, badInvitation("it is your own: send it to somebody else")
 	}
 	j.mu.Lock()
@@ -236,8 +266,8 @@ func (j *joiner) accept(i Invitation) (Join, error) {
 	if again && x.State == JoinDone {
 		return x, nil
 	}
-	x = Join{i, JoinAsked, j.now()}
-	known, err := j.known(i)
+	x = Join{i, JoinAsked, j.now(), own.Address}
+	known, err := j.known(i, own)
 	if err != nil {
 		return Join{}, err
 	}
@@ -247,11 +277,15 @@ func (j *joiner) accept(i Invitation) (Join, error) {
 	if err := j.keepLocked(x); err != nil {
 		return Join{}, err
 	}
-	return x, j.send(note{to: i.all(), secret: i.secret(), header: step("vc-request-pubkey", i.Auth)})
+	return x, j.send(note{from: x.As, to: i.all(), secret: i.secret(), header: step("vc-request-pubkey", i.Auth)})
 }
 
-// known returns the inviter's certificate if we have it.
-func (j *joiner) known(i Invitation) (*pgp.Cert, error) {
+// known returns the inviter's certificate if we have it, and they know that we may.
+func (j *joiner) known(i Invitation, own *Identity) (*pgp.Cert, error) {
+	p, err := j.contacts.Peer(i.Address)
+	if err != nil || own != j.own().main && !containsAddress(p.knownAs(j.own().main.Address), own.Address) {
+		return nil, err
+	}
 	certs, err := j.contacts.Certs(i.Address)
 	if err != nil {
 		return nil, err
@@ -266,11 +300,15 @@ func (j *joiner) known(i Invitation) (*pgp.Cert, error) {
 
 // introduceLocked takes the inviter's key for verified and sends them ours.
 func (j *joiner) introduceLocked(x Join, c *pgp.Cert) (Join, error) {
-	if err := j.contacts.Verify(x.Address, c, j.now()); err != nil {
+	own, err := j.own().live(x.As)
+	if err != nil {
+		return Join{}, err
+	}
+	if err := j.verify(x.Address, c, own.Address); err != nil {
 		return Join{}, err
 	}
 	word := "vc-request-with-auth"
-	header := []pgp.Field{{Name: "Secure-Join-Fingerprint", Value: string(j.own().Current.Fingerprint())}}
+	header := []pgp.Field{{Name: "Secure-Join-Fingerprint", Value: string(own.Current.Fingerprint())}}
 	if x.Group != "" {
 		word = "vg-request-with-auth"
 		header = append(header, pgp.Field{Name: "Secure-Join-Group", Value: x.Group})
@@ -279,7 +317,15 @@ func (j *joiner) introduceLocked(x Join, c *pgp.Cert) (Join, error) {
 	if err := j.keepLocked(x); err != nil {
 		return Join{}, err
 	}
-	return x, j.send(note{to: []addr.Address{x.Address}, header: append(step(word, x.Auth), header...), gossip: true})
+	return x, j.send(note{from: x.As, to: []addr.Address{x.Address}, header: append(step(word, x.Auth), header...), gossip: true})
+}
+
+// verify takes a key for verified, of somebody who knows the user by that address.
+func (j *joiner) verify(a addr.Address, c *pgp.Cert, as addr.Address) error {
+	if err := j.contacts.meet(a, as, j.own().main.Address); err != nil {
+		return err
+	}
+	return j.contacts.Verify(a, c, j.now())
 }
 
 // step returns the fields by which a mail says which step of SecureJoin it is.

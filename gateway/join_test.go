@@ -202,9 +202,9 @@ func newTable(t *testing.T, name string) *table {
 	v, _ := newVault(t)
 	x := &table{}
 	x.me, x.key = generate(t, name+"@x.test")
-	own := &Identity{Address: x.me, Current: x.key}
+	own := &identities{main: &Identity{Address: x.me, Current: x.key}}
 	x.joiner = &joiner{
-		vault: v, contacts: NewContacts(v), own: func() *Identity { return own }, now: time.Now,
+		vault: v, contacts: NewContacts(v), own: func() *identities { return own }, now: time.Now,
 		send: func(n note) error {
 			x.notes = append(x.notes, n)
 			return nil
@@ -224,7 +224,7 @@ func TestHandshakeAttacks(t *testing.T) {
 	must(t, alice.invite(i))
 	theirs := newTable(t, "carol")
 	xi := NewInvitation(theirs.me, theirs.key.Fingerprint(), "")
-	_, err := alice.accept(xi)
+	_, err := alice.accept(xi, alice.own().main)
 	must(t, err)
 	alice.notes = nil
 

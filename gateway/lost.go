@@ -8,21 +8,26 @@ import (
 	"github.com/restante/restante/pgp"
 )
 
-// LostDevice makes what a lost device knows useless for what comes: new encryption subkeys,
-// the old ones revoked, and a new recovery code, under which the backup is written anew.
+// LostDevice makes what a lost device knows useless for what comes: new encryption subkeys
+// for each identity, the old ones revoked, and a new recovery code, under which the backup is written anew.
 // Contacts hear of the subkeys with the next mail to each. It can be repeated after an
 // error. That the account's password is another by now is the caller's affair.
 func (g *Gateway) LostDevice(ctx context.Context) error {
 	if err := g.keeper.recode(ctx); err != nil {
 		return err
 	}
-	now := g.o.Now()
-	renewed, err := g.own.Load().Current.Renew(pgp.KeyOptions{Now: g.o.Now})
-	if err != nil {
-		return err
-	}
-	if err := AddKey(g.o.Vault, g.upstream.Address, renewed, now); err != nil {
-		return err
+	now, all := g.o.Now(), g.own.Load()
+	for _, own := range append([]*Identity{all.main}, all.apart...) {
+		if own.Current == nil {
+			continue
+		}
+		renewed, err := own.Current.Renew(pgp.KeyOptions{Now: g.o.Now})
+		if err != nil {
+			return err
+		}
+		if err := AddKey(g.o.Vault, own.Address, renewed, now); err != nil {
+			return err
+		}
 	}
 	if err := g.ReloadKeys(); err != nil {
 		return err

@@ -1,18 +1,39 @@
 package gateway
 
-import "context"
+import (
+	"context"
+
+	"github.com/restante/restante/internal/addr"
+)
 
 // Invite makes an invitation: to the group of that id, or, if it is empty, to meet the
 // user alone. Everybody who follows it within a week is verified.
-func (g *Gateway) Invite(_ context.Context, group string) (Invitation, error) {
-	i := NewInvitation(g.upstream.Address, g.own.Load().Current.Fingerprint(), g.name)
+func (g *Gateway) Invite(ctx context.Context, group string) (Invitation, error) {
+	return g.InviteAs(ctx, addr.Address{}, group)
+}
+
+// InviteAs is Invite for those who meet the user by an identity apart, whose invitation
+// has no name in it. In a group the user has one identity for all. Errors: ErrNoGroup,
+// ErrNotOwn, ErrEnded.
+func (g *Gateway) InviteAs(_ context.Context, identity addr.Address, group string) (Invitation, error) {
+	var x Group
 	if group != "" {
-		x, err := g.groups.get(group)
-		if err != nil {
+		var err error
+		if x, err = g.groups.get(group); err != nil {
 			return Invitation{}, err
 		}
-		i.Group, i.GroupName = x.ID, x.Name
+		identity = x.self(g.upstream.Address)
 	}
+	own, err := g.own.Load().live(identity)
+	if err != nil {
+		return Invitation{}, err
+	}
+	name := g.name
+	if !own.Address.Equal(g.upstream.Address) {
+		name = ""
+	}
+	i := NewInvitation(own.Address, own.Current.Fingerprint(), name)
+	i.Group, i.GroupName = x.ID, x.Name
 	return i, g.joins.invite(i)
 }
 
@@ -24,12 +45,22 @@ func (g *Gateway) Withdraw(_ context.Context, i Invitation) error { return g.joi
 // sends and receives. Joins tells how far that has come. Following an invitation once
 // more begins anew, unless it has come to its end. Errors wrap ErrInvitation if the
 // text is at fault.
-func (g *Gateway) Accept(_ context.Context, link string) (Join, error) {
+func (g *Gateway) Accept(ctx context.Context, link string) (Join, error) {
+	return g.AcceptAs(ctx, addr.Address{}, link)
+}
+
+// AcceptAs is Accept by an identity apart: the inviter meets no other. Errors are also
+// ErrNotOwn and ErrEnded.
+func (g *Gateway) AcceptAs(_ context.Context, identity addr.Address, link string) (Join, error) {
 	i, err := ParseInvitation(link)
 	if err != nil {
 		return Join{}, err
 	}
-	return g.joins.accept(i)
+	own, err := g.own.Load().live(identity)
+	if err != nil {
+		return Join{}, err
+	}
+	return g.joins.accept(i, own)
 }
 
 // AwaitJoin waits until what Accept has begun comes to its end, or ctx ends, and returns

@@ -15,6 +15,7 @@ import (
 // note is a mail that the gateway writes by itself, for other software to read more
 // than for people.
 type note struct {
+	from    addr.Address // of the user's; zero is the account's own
 	to      []addr.Address
 	subject string      // "" is "Secure-Join"
 	text    string      // "" repeats the step of SecureJoin
@@ -26,13 +27,16 @@ type note struct {
 }
 
 // sendNote puts a note into the outbox. It is durable when sendNote returns nil. The
-// error is an *Unsendable if a key is missing.
+// error is an *Unsendable if a key is missing, and ErrEnded if from was given up.
 func (g *Gateway) sendNote(n note) error {
-	own, now := g.own.Load(), g.o.Now()
+	all, now := g.own.Load(), g.o.Now()
+	own, err := all.live(n.from)
+	if err != nil {
+		return err
+	}
 	k := keys{own: own, now: now}
 	if n.secret == nil {
-		var err error
-		if k, err = g.contacts.resolve(own, n.to, now); err != nil {
+		if k, err = g.contacts.resolve(all, own, n.to, now); err != nil {
 			return err
 		}
 	}

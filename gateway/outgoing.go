@@ -14,7 +14,7 @@ import (
 
 // Why a client's mail can't go out as it is.
 var (
-	errSender    = errors.New("the sender is not this account")
+	errSender    = errors.New("the sender is not this account, nor an identity of the user's")
 	errEncrypted = errors.New("the mail is encrypted already")
 	errMalformed = errors.New("the mail is malformed")
 	errNobody    = errors.New("the mail has no recipient")
@@ -27,14 +27,16 @@ type outgoing struct {
 	visible []addr.Address // those of To and Cc
 	group   *Group         // that the mail is to, or nil
 	id      string         // its Message-ID, the same in each message that it becomes
+	client  string         // what the user's client calls it, if that is another id
+	apart   *disguise      // of an identity apart; nil for the account's own address
 	message *mime.Message
 	content *spool
 }
 
-// readOutgoing reads a client's mail from r to its end and checks it. The caller
-// closes content.
-func readOutgoing(r io.Reader, from addr.Address, to []addr.Address, dir string) (*outgoing, error) {
-	o := &outgoing{from: from, content: newSpool(dir)}
+// readOutgoing reads a client's mail from r to its end and checks it. mayWrite says
+// whether the user has an address. The caller closes content.
+func readOutgoing(r io.Reader, mayWrite func(addr.Address) bool, to []addr.Address, dir string) (*outgoing, error) {
+	o := &outgoing{content: newSpool(dir)}
 	w := mime.NewWalker(mime.Options{})
 	_, err := io.Copy(io.MultiWriter(w, o.content), newCRLF(r))
 	if err == nil {
@@ -44,7 +46,7 @@ func readOutgoing(r io.Reader, from addr.Address, to []addr.Address, dir string)
 		err = o.content.finish()
 	}
 	if err == nil {
-		err = o.check(to)
+		err = o.check(mayWrite, to)
 	}
 	if err != nil {
 		return nil, errors.Join(err, o.content.close())
@@ -53,11 +55,13 @@ func readOutgoing(r io.Reader, from addr.Address, to []addr.Address, dir string)
 }
 
 // check sorts the recipients, and refuses what can't be encrypted as a whole.
-func (o *outgoing) check(to []addr.Address) error {
+func (o *outgoing) check(mayWrite func(addr.Address) bool, to []addr.Address) error {
 	e := &o.message.Envelope
-	if author := addresses(e.From); len(author) != 1 || !author[0].Equal(o.from) {
+	author := addresses(e.From)
+	if len(author) != 1 || !mayWrite(author[0]) {
 		return errSender
 	}
+	o.from = author[0]
 	if o.message.Root.Is("multipart/encrypted") {
 		return errEncrypted
 	}
@@ -125,7 +129,7 @@ func (o *outgoing) compose(w io.Writer, m message, k keys) error {
 	}
 	d := pgp.Draft{
 		From: o.from, Header: header, Certs: unique(certs),
-		Entity: io.MultiReader(strings.NewReader(entityHeader(o.message.Root)), o.content.reader(o.message.HeaderLen)),
+		Entity: io.MultiReader(strings.NewReader(entityHeader(o.message.Root)), o.body()),
 	}
 	d.Encrypt.Now = func() time.Time { return k.now }
 	d.Encrypt.Anonymous = true
@@ -154,6 +158,9 @@ func (o *outgoing) outerTo(m message) []addr.Address {
 // the recipients whom it names, so that each of them can answer all.
 func (o *outgoing) header(k keys, own *pgp.Cert) (header []pgp.Field, autocrypt pgp.Field, err error) {
 	header = outgoingHeader(o.message.Root, o.id, k.now)
+	if o.apart != nil {
+		header = o.apart.header(header)
+	}
 	if o.group != nil {
 		header = o.group.replaceTo(header, o.from)
 	}
@@ -168,6 +175,15 @@ func (o *outgoing) header(k keys, own *pgp.Cert) (header []pgp.Field, autocrypt 
 	}
 	gossip, err := k.gossip(o.visible)
 	return append(header, gossip...), autocrypt, err
+}
+
+// body returns the content as the recipients get it.
+func (o *outgoing) body() io.Reader {
+	body := o.content.reader(o.message.HeaderLen)
+	if o.apart == nil {
+		return body
+	}
+	return o.apart.body(o.message.Root, body)
 }
 
 // unique returns each certificate once.

@@ -108,7 +108,7 @@ func TestMessages(t *testing.T) {
 				to = append(to, addr.MustParse(s))
 			}
 			from := addr.MustParse("me@x.test")
-			o, err := readOutgoing(strings.NewReader("From: me@x.test\r\n"+tt.header+"\r\n\r\n"), from, to, t.TempDir())
+			o, err := readOutgoing(strings.NewReader("From: me@x.test\r\n"+tt.header+"\r\n\r\n"), from.Equal, to, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,8 @@ func TestOuterHeader(t *testing.T) {
 	t.Parallel()
 	alice, key := generate(t, "alice@x.test")
 	bob, bobKey := generate(t, "bob@x.test")
-	o, err := readOutgoing(strings.NewReader(plain(alice.String(), bob.String(), "", "x")), alice, []addr.Address{bob}, t.TempDir())
+	own := &Identity{Address: alice, Current: key}
+	o, err := readOutgoing(strings.NewReader(plain(alice.String(), bob.String(), "", "x")), alice.Equal, []addr.Address{bob}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +156,7 @@ func TestOuterHeader(t *testing.T) {
 		if _, err := c.Update(bob, func(p Peer) (Peer, Event) { return p.See(bob, s) }); err != nil {
 			t.Fatal(err)
 		}
-		k, err := c.resolve(&Identity{Address: alice, Current: key}, o.to, day(100))
+		k, err := c.resolve(&identities{main: own}, own, o.to, day(100))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +176,7 @@ func TestOuterHeader(t *testing.T) {
 func TestMissingDateAndID(t *testing.T) {
 	t.Parallel()
 	from := addr.MustParse("me@x.test")
-	o, err := readOutgoing(strings.NewReader("From: me@x.test\n\nhello\n"), from, []addr.Address{from}, t.TempDir())
+	o, err := readOutgoing(strings.NewReader("From: me@x.test\n\nhello\n"), from.Equal, []addr.Address{from}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestMissingDateAndID(t *testing.T) {
 	if got["Date"] != "Sun, 01 Nov 2026 12:00:00 +0000" || !strings.HasSuffix(got["Message-ID"], "@x.test>") {
 		t.Errorf("got %v", got)
 	}
-	if _, err := readOutgoing(strings.NewReader("From: me@x.test\n\n"), from, nil, t.TempDir()); !errors.Is(err, errNobody) {
+	if _, err := readOutgoing(strings.NewReader("From: me@x.test\n\n"), from.Equal, nil, t.TempDir()); !errors.Is(err, errNobody) {
 		t.Errorf("no recipient: got %v", err)
 	}
 }

@@ -70,6 +70,10 @@ type Peer struct {
 	Blocked    bool `json:"blocked,omitempty"`
 	Introduced bool `json:"introduced,omitempty"`
 
+	// Own are the addresses by which the peer knows the user. New mail to them goes out by
+	// the first.
+	Own []string `json:"own,omitempty"`
+
 	// The rest is the peer state of Autocrypt Level 1, 3.2.
 	LastSeen    time.Time `json:"lastSeen,omitzero"`
 	AutocryptAt time.Time `json:"autocryptAt,omitzero"`
@@ -139,6 +143,7 @@ func (p Peer) clone() Peer {
 	}
 	p.Certs = certs
 	p.Refused = slices.Clone(p.Refused)
+	p.Own = slices.Clone(p.Own)
 	return p
 }
 

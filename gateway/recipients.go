@@ -56,13 +56,13 @@ func (u *Unsendable) Error() string {
 }
 
 // resolve finds the keys of a mail's recipients: all of them, or the error is an
-// *Unsendable.
-func (c *Contacts) resolve(own *Identity, to []addr.Address, now time.Time) (keys, error) {
+// *Unsendable. all are the user's identities, and own the one that the mail goes out by.
+func (c *Contacts) resolve(all *identities, own *Identity, to []addr.Address, now time.Time) (keys, error) {
 	k := keys{own: own, certs: map[string]*pgp.Cert{}, greet: map[string]bool{}, now: now}
 	var missing []UnsendableTo
 	for _, a := range to {
-		if a.Equal(own.Address) {
-			k.certs[a.Key()] = own.Current.Cert()
+		if self, err := all.live(a); err == nil {
+			k.certs[a.Key()] = self.Current.Cert()
 			continue
 		}
 		cert, err := c.usable(a, now)

@@ -3,11 +3,13 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -92,9 +94,21 @@ func newRelay(t testing.TB, change ...func(*mailbox.Options)) *testRelay {
 		return server.ServeSubmission(ctx, tls.NewListener(ln, certs.Config("smtp")))
 	})
 	imap := listenLoopback(t)
-	reader := imapd.New(imapd.Options{Service: service, Gate: encryptedOnly})
+	reader := imapd.New(imapd.Options{Service: service, Gate: encryptedOnly, NewAlias: newAlias})
 	serve(t, func(ctx context.Context) error { return reader.Serve(ctx, tls.NewListener(imap, certs.Config("imap"))) })
 	return &testRelay{service: service, ca: certs.CA(), smtps: ln.Addr().String(), imaps: imap.Addr().String()}
+}
+
+// newAlias gives an account one more address, of a name that tells nothing.
+func newAlias(ctx context.Context, x *mailbox.Session, local string) (addr.Address, error) {
+	if local == "" {
+		local = "q" + strings.ToLower(rand.Text()[:9])
+	}
+	a, err := addr.Parse(local + "@relay.test")
+	if err == nil {
+		err = x.AddAlias(ctx, a)
+	}
+	return a, err
 }
 
 // serve runs f until the test ends, and waits for it. The cleanup comes before those

@@ -16,7 +16,7 @@ type ClientPeer func(net.Conn) mailbox.Peer
 // ServeSubmissionTLS is ServeSubmission for other devices of the user. ln hands over
 // *tls.Conn whose handshake is done; anything else it hands over is closed.
 func (g *Gateway) ServeSubmissionTLS(ctx context.Context, ln net.Listener, peer ClientPeer) error {
-	s := &submission{local: g.local, from: g.upstream.Address, accept: g.Send, log: g.o.Log, peer: peer}
+	s := &submission{local: g.local, mayWrite: g.mayWrite, accept: g.Send, log: g.o.Log, peer: peer}
 	return s.serve(ctx, tlsOnly{ln})
 }
 

@@ -6,12 +6,16 @@ import (
 	"io"
 	"strings"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/mime"
 )
 
 // digestField names the mail of the provider that a local mail was made of, so that
 // the two are found together again after a crash.
 const digestField = "X-Restante-Id"
+
+// identityField names the identity apart that a mail came to.
+const identityField = "X-Restante-Identity"
 
 // isOurs reports whether a header field of an incoming mail pretends to be the
 // gateway's, or is of the encryption and says nothing to a person.
@@ -35,6 +39,10 @@ type page struct {
 	header, entity []byte
 	body           io.Reader
 	group          *Group // that the mail is in, or nil
+	// identity is the user's address that the mail came to, if that is not the account's;
+	// and inward gives the mails that went out by one the ids that the client knows.
+	identity addr.Address
+	inward   func(string) string
 }
 
 // reader returns the mail. What the gateway says stands first: a client that shows
@@ -47,6 +55,9 @@ func (p page) reader() io.Reader {
 	b.WriteString(digestField + ": " + p.digest + "\r\n")
 	if p.group != nil {
 		b.WriteString(p.group.shownAs())
+	}
+	if !p.identity.IsZero() {
+		b.WriteString(identityField + ": " + p.identity.String() + "\r\n")
 	}
 	p.writeHeader(&b)
 	b.WriteString("MIME-Version: 1.0\r\n")
@@ -75,6 +86,8 @@ func (p page) writeHeader(b *strings.Builder) {
 			}
 		case f.Is(chatReceiptField) && !p.asksReceipt():
 			b.WriteString(receiptField + ": " + f.Value() + "\r\n")
+		case p.inward != nil && (f.Is("Message-ID") || f.Is("In-Reply-To") || f.Is("References")):
+			b.WriteString(p.inward(line(f)))
 		default:
 			b.WriteString(line(f))
 		}

@@ -15,12 +15,14 @@ var replies = []struct {
 	err   error
 	reply smtp.SMTPError
 }{
-	{errSender, smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "The sender must be the address of this account: choose it in the mail client"}},
+	{errSender, smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "The sender must be the address of this account, or an identity of it: choose it in the mail client"}},
 	{errEncrypted, smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "This mail is encrypted already: turn OpenPGP off for this account in the mail client, the gateway does it"}},
 	{errMalformed, smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The header of this mail can't be read"}},
 	{errNobody, smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "The mail has no recipient"}},
 	{ErrNoGroup, smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "Nothing was sent: " + ErrNoGroup.Error()}},
 	{errMixed, smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "Nothing was sent: " + errMixed.Error()}},
+	{ErrLinks, smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Nothing was sent: " + ErrLinks.Error()}},
+	{ErrEnded, smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Nothing was sent: " + ErrEnded.Error()}},
 	{errAlone, smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "Nothing was sent: " + errAlone.Error()}},
 	{errAddress, smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "This is no mail address"}},
 	{errLogin, smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "Log in first, with the password that the gateway has shown"}},

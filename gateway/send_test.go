@@ -399,7 +399,7 @@ func TestSweepOutbox(t *testing.T) {
 	h := newHome(t, Account{Address: "alice@relay.test", SMTPS: "127.0.0.1:1"})
 	a := addr.MustParse(h.account.Address)
 	mail := plain(a.String(), a.String(), "", "to myself")
-	if err := h.Send(t.Context(), a, []addr.Address{a}, strings.NewReader(mail)); err != nil {
+	if err := h.Send(t.Context(), []addr.Address{a}, strings.NewReader(mail)); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.vault.PutBlob(outgoKind, "left", strings.NewReader("x"), 1); err != nil {
@@ -428,7 +428,7 @@ func TestLostAndDamaged(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, Account{Address: "alice@relay.test", SMTPS: "127.0.0.1:1"})
 	a := addr.MustParse(h.account.Address)
-	if err := h.Send(t.Context(), a, []addr.Address{a}, strings.NewReader(plain(a.String(), a.String(), "", "x"))); err != nil {
+	if err := h.Send(t.Context(), []addr.Address{a}, strings.NewReader(plain(a.String(), a.String(), "", "x"))); err != nil {
 		t.Fatal(err)
 	}
 	items, err := h.Outbox()

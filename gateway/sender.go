@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/restante/restante/gateway/vault"
 	"github.com/restante/restante/internal/addr"
 )
 
@@ -33,7 +34,7 @@ func retryAfter(attempts int) time.Duration {
 // sender hands what is in the outbox to the provider.
 type sender struct {
 	box    *outbox
-	submit func(ctx context.Context, to []addr.Address, msg io.Reader) error
+	submit func(ctx context.Context, from addr.Address, to []addr.Address, msg io.Reader) error
 	report func(ctx context.Context, item Outgoing) error // tells the user of parts that are lost
 	now    func() time.Time
 	log    *slog.Logger
@@ -118,7 +119,7 @@ func (s *sender) try(ctx context.Context, item *Outgoing) error {
 		if p.settled() {
 			continue
 		}
-		err := s.send(ctx, *p)
+		err := s.send(ctx, item.From, *p)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -151,7 +152,11 @@ func (o *Outgoing) settle(p *Part, err error, now time.Time) {
 	o.Trouble = err.Error()
 }
 
-func (s *sender) send(ctx context.Context, p Part) error {
+func (s *sender) send(ctx context.Context, sender string, p Part) error {
+	from, err := addr.Parse(sender)
+	if err != nil {
+		return fmt.Errorf("%w: a sender in the outbox", vault.ErrDamaged)
+	}
 	to, err := p.recipients()
 	if err != nil {
 		return err
@@ -160,7 +165,7 @@ func (s *sender) send(ctx context.Context, p Part) error {
 	if err != nil {
 		return err
 	}
-	err = s.submit(ctx, to, blob.Section(0, blob.Size()))
+	err = s.submit(ctx, from, to, blob.Section(0, blob.Size()))
 	return errors.Join(err, blob.Close())
 }
 

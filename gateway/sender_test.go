@@ -32,7 +32,7 @@ func newBench(t *testing.T) *bench {
 	b.sender = &sender{
 		box: &outbox{vault: v, dir: t.TempDir()}, now: func() time.Time { return b.clock },
 		log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1),
-		submit: func(_ context.Context, to []addr.Address, msg io.Reader) error {
+		submit: func(_ context.Context, _ addr.Address, to []addr.Address, msg io.Reader) error {
 			b.tried = append(b.tried, to[0].Local())
 			if _, err := io.Copy(io.Discard, msg); err != nil {
 				t.Error(err)
@@ -56,12 +56,13 @@ func newBench(t *testing.T) *bench {
 			t.Fatal(err)
 		}
 	}
-	o, err := readOutgoing(strings.NewReader(plain(alice.String(), "list: ;", "", "x")), alice, to, b.box.dir)
+	o, err := readOutgoing(strings.NewReader(plain(alice.String(), "list: ;", "", "x")), alice.Equal, to, b.box.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer o.content.close()
-	k, err := contacts.resolve(&Identity{Address: alice, Current: key}, to, time.Now())
+	own := &Identity{Address: alice, Current: key}
+	k, err := contacts.resolve(&identities{main: own}, own, to, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,6 +96,9 @@ func messageIDOf(i *mailbox.Item) (string, error) {
 // messageID returns the id of the mail, "" if it has none.
 func (p page) messageID() string {
 	for f := range mime.Fields(p.header) {
+		if f.Is("Message-ID") && p.inward != nil {
+			return p.inward(f.Value())
+		}
 		if f.Is("Message-ID") {
 			return f.Value()
 		}

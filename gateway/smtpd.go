@@ -34,11 +34,11 @@ var (
 // submission is the local SMTP server: it takes mail from the user's client into
 // the outbox.
 type submission struct {
-	local  *Local
-	from   addr.Address
-	accept func(ctx context.Context, from addr.Address, to []addr.Address, r io.Reader) error
-	peer   ClientPeer // nil on loopback
-	log    *slog.Logger
+	local    *Local
+	mayWrite func(from addr.Address) bool
+	accept   func(ctx context.Context, to []addr.Address, r io.Reader) error
+	peer     ClientPeer // nil on loopback
+	log      *slog.Logger
 }
 
 // serve serves the connections of ln, which nobody on the way can read, until ctx ends.
@@ -117,7 +117,7 @@ func (x *submissionSession) logIn(user, password string) error {
 	return nil
 }
 
-// Mail takes the user's address, and no address at all: clients send receipts for
+// Mail takes the user's addresses, and no address at all: clients send receipts for
 // reading so (RFC 8098, 2.1). The From of the mail is looked at in either case.
 func (x *submissionSession) Mail(from string, _ *smtp.MailOptions) error {
 	if from == "" && x.login != nil {
@@ -127,7 +127,7 @@ func (x *submissionSession) Mail(from string, _ *smtp.MailOptions) error {
 	switch {
 	case x.login == nil:
 		return x.answer(errLogin)
-	case err != nil || !a.Equal(x.server.from):
+	case err != nil || !x.server.mayWrite(a):
 		return x.answer(errSender)
 	}
 	return nil
@@ -145,7 +145,7 @@ func (x *submissionSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 func (x *submissionSession) Data(r io.Reader) error {
-	return x.answer(x.server.accept(x.ctx, x.server.from, x.to, r))
+	return x.answer(x.server.accept(x.ctx, x.to, r))
 }
 
 func (x *submissionSession) Reset() { x.to = nil }

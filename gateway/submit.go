@@ -40,10 +40,11 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // an error none of them gets it, unless the connection broke between the end of
 // the message and the answer. A *Refusal is final.
 func (u Upstream) Submit(ctx context.Context, to []addr.Address, msg []byte) error {
-	return u.submit(ctx, to, bytes.NewReader(msg))
+	return u.submit(ctx, u.Address, to, bytes.NewReader(msg))
 }
 
-func (u Upstream) submit(ctx context.Context, to []addr.Address, msg io.Reader) error {
+// submit is Submit with any sender that the account may have.
+func (u Upstream) submit(ctx context.Context, from addr.Address, to []addr.Address, msg io.Reader) error {
 	c, conn, err := u.dialSMTP(ctx)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (u Upstream) submit(ctx context.Context, to []addr.Address, msg io.Reader) 
 	if err := c.Auth(sasl.NewPlainClient("", u.user(), u.Password)); err != nil {
 		return fmt.Errorf("log in for submission: %w", err)
 	}
-	if err := u.transact(c, to, msg); err != nil {
+	if err := transact(c, from, to, msg); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
 	_ = c.Quit() // the provider has the mail, whatever becomes of the connection
@@ -65,8 +66,8 @@ func (u Upstream) submit(ctx context.Context, to []addr.Address, msg io.Reader) 
 
 // transact is one mail transaction (RFC 5321, 3.3). One recipient refused is all
 // refused: the message is not sent then.
-func (u Upstream) transact(c *smtp.Client, to []addr.Address, msg io.Reader) error {
-	if err := c.Mail(u.Address.String(), nil); err != nil {
+func transact(c *smtp.Client, from addr.Address, to []addr.Address, msg io.Reader) error {
+	if err := c.Mail(from.String(), nil); err != nil {
 		return refusal(addr.Address{}, err)
 	}
 	for _, a := range to {

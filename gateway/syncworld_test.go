@@ -82,7 +82,7 @@ func (h *home) put(t *testing.T, r *remote, box string, n int, flags ...string) 
 	t.Helper()
 	var mail bytes.Buffer
 	header := fmt.Sprintf("From: <%s>\r\nTo: <%[1]s>\r\nSubject: mail-%d\r\nMessage-ID: <mail-%[2]d@x.test>\r\nContent-Type: text/plain\r\n", h.account.Address, n)
-	must(t, sealToSelf(&mail, h.own.Load(), []byte(header), strings.NewReader("text\r\n"), time.Now()))
+	must(t, sealToSelf(&mail, h.Identity(), []byte(header), strings.NewReader("text\r\n"), time.Now()))
 	uid, err := r.append(box, &mail, int64(mail.Len()), newFlagSet(flags...), time.Now())
 	must(t, err)
 	return uid

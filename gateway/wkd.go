@@ -156,8 +156,8 @@ func (d *directory) get(ctx context.Context, at string) ([]byte, error) {
 
 // resolve finds the keys of a mail's recipients: those that are known, and where there
 // is none what the recipients' domains say.
-func (g *Gateway) resolve(ctx context.Context, to []addr.Address) (keys, error) {
-	k, err := g.contacts.resolve(g.own.Load(), to, g.o.Now())
+func (g *Gateway) resolve(ctx context.Context, own *Identity, to []addr.Address) (keys, error) {
+	k, err := g.contacts.resolve(g.own.Load(), own, to, g.o.Now())
 	var missing *Unsendable
 	if !errors.As(err, &missing) {
 		return k, err
@@ -169,5 +169,5 @@ func (g *Gateway) resolve(ctx context.Context, to []addr.Address) (keys, error) 
 	if !found {
 		return keys{}, err
 	}
-	return g.contacts.resolve(g.own.Load(), to, g.o.Now())
+	return g.contacts.resolve(g.own.Load(), own, to, g.o.Now())
 }

@@ -64,7 +64,7 @@ func opLeakMail(ctx context.Context, g *openedGateway, request json.RawMessage) 
 	mail := fmt.Sprintf("From: <%[1]s>\r\nTo: <%[1]s>\r\nSubject: Leak check %[2]s\r\nDate: %[3]s\r\n\r\n"+
 		"This mail is a test of what your mail client leaves on the disk: %[2]s\r\nYou can delete it.\r\n",
 		own, mark, time.Now().UTC().Format(time.RFC1123Z))
-	return nil, g.Send(ctx, own, []addr.Address{own}, strings.NewReader(mail))
+	return nil, g.Send(ctx, []addr.Address{own}, strings.NewReader(mail))
 }
 
 // scanLeaks prints where the mark lies in clear, and what stops it.
