@@ -37,7 +37,7 @@ func gatewayCommand(e env) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&h.flag, "dir", "", "keep keys and mail in `DIR` (default: what "+gatewayDirEnv+" says, else a folder of the user's)")
 	cmd.AddCommand(gatewayInit(e, h), gatewayRun(e, h), gatewayStatus(e, h), gatewayService(e, h),
-		gatewayContacts(e, h), gatewayAccept(e, h), gatewayInvite(e, h), gatewayGroup(e, h), gatewayKey(e, h),
+		gatewayContacts(e, h), gatewayAccept(e, h), gatewayInvite(e, h), gatewayGroup(e, h), gatewayIdentity(e, h), gatewayKey(e, h),
 		gatewayBackup(e, h), gatewayRestore(e, h), gatewayPair(e, h),
 		gatewayLost(e, h), gatewayDevice(e, h), gatewayPage(e, h), gatewayLeakcheck(e, h))
 	return cmd

@@ -36,6 +36,7 @@ var gatewayOperations = map[string]operation{
 	"invite":     opInvite,
 	"join":       opJoin,
 	"group":      opGroup,
+	"identity":   opIdentity,
 	"key":        opKey,
 	"backup":     opBackup,
 	"pair-link":  opPairLink,

@@ -138,6 +138,7 @@ type acceptRequest struct {
 	Cert        []byte `json:",omitempty"` // "" is the key that waits
 	Fingerprint string `json:",omitempty"` // as its owner says it
 	Refuse      bool   `json:",omitempty"`
+	Identity    string `json:",omitempty"` // by which the user writes to them
 }
 
 func gatewayAccept(e env, h *gatewayHome) *cobra.Command {
@@ -151,7 +152,7 @@ func gatewayAccept(e env, h *gatewayHome) *cobra.Command {
 		Args: exactly(1, "one link, one key file or one address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if gateway.IsInvitation(args[0]) {
-				return followInvitation(cmd.Context(), e, h, args[0])
+				return followInvitation(cmd.Context(), e, h, meetRequest{args[0], r.Identity})
 			}
 			if err := r.read(args[0]); err != nil {
 				return err
@@ -166,6 +167,7 @@ func gatewayAccept(e env, h *gatewayHome) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&r.Address, "address", "", "whose key it is, if the file names several `ADDRESS`es or none")
 	cmd.Flags().StringVar(&r.Fingerprint, "fingerprint", "", "the `FINGERPRINT` or its words, as the owner told you")
+	identityFlag(cmd, &r.Identity)
 	cmd.Flags().BoolVar(&r.Refuse, "refuse", false, "keep the old key, and don't ask about the new one again")
 	return cmd
 }
@@ -184,7 +186,7 @@ func (r *acceptRequest) read(arg string) error {
 	return nil
 }
 
-func opAccept(_ context.Context, g *openedGateway, request json.RawMessage) (any, error) {
+func opAccept(ctx context.Context, g *openedGateway, request json.RawMessage) (any, error) {
 	var r acceptRequest
 	if err := json.Unmarshal(request, &r); err != nil {
 		return nil, err
@@ -196,6 +198,15 @@ func opAccept(_ context.Context, g *openedGateway, request json.RawMessage) (any
 	a, err := accept(g, r)
 	if err != nil {
 		return nil, err
+	}
+	if r.Identity != "" {
+		identity, err := g.named(ctx, r.Identity)
+		if err != nil {
+			return nil, err
+		}
+		if err := g.UseIdentity(identity, a); err != nil {
+			return nil, err
+		}
 	}
 	p, err := g.Contacts().Peer(a)
 	if err != nil {

@@ -19,6 +19,8 @@ type groupRequest struct {
 	Group  string
 	Name   string
 	People []string
+
+	Identity string `json:",omitempty"` // the user's in a new group
 }
 
 // groupView is a group as the command shows it.
@@ -44,8 +46,7 @@ func gatewayGroup(e env, h *gatewayHome) *cobra.Command {
 			RunE: func(cmd *cobra.Command, args []string) error { return runGroup(cmd.Context(), e, h, read(args)) },
 		})
 	}
-	run("new NAME [ADDRESS...]", "Make a group; its members learn of it by your first mail to it", atLeast(1, "a name, and the addresses of members"),
-		func(a []string) groupRequest { return groupRequest{Verb: "new", Name: a[0], People: a[1:]} })
+	cmd.AddCommand(groupNew(e, h))
 	run("add GROUP ADDRESS...", "Take people into a group, and tell everybody in it", atLeast(2, "a group and the addresses of people"),
 		func(a []string) groupRequest { return groupRequest{Verb: "add", Group: a[0], People: a[1:]} })
 	run("remove GROUP ADDRESS...", "Take people out of a group, and tell everybody in it", atLeast(2, "a group and the addresses of people"),
@@ -54,6 +55,20 @@ func gatewayGroup(e env, h *gatewayHome) *cobra.Command {
 		func(a []string) groupRequest { return groupRequest{Verb: "rename", Group: a[0], Name: a[1]} })
 	run("leave GROUP", "Leave a group", exactly(1, "a group"),
 		func(a []string) groupRequest { return groupRequest{Verb: "leave", Group: a[0]} })
+	return cmd
+}
+
+func groupNew(e env, h *gatewayHome) *cobra.Command {
+	r := groupRequest{Verb: "new"}
+	cmd := &cobra.Command{
+		Use: "new NAME [ADDRESS...]", Short: "Make a group; its members learn of it by your first mail to it",
+		Args: atLeast(1, "a name, and the addresses of members"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.Name, r.People = args[0], args[1:]
+			return runGroup(cmd.Context(), e, h, r)
+		},
+	}
+	identityFlag(cmd, &r.Identity)
 	return cmd
 }
 
@@ -111,7 +126,10 @@ func (r groupRequest) do(ctx context.Context, g *openedGateway, people []addr.Ad
 	var err error
 	switch r.Verb {
 	case "new":
-		_, err = g.NewGroup(ctx, r.Name, people...)
+		var identity addr.Address
+		if identity, err = g.named(ctx, r.Identity); err == nil {
+			_, err = g.NewGroupAs(ctx, identity, r.Name, people...)
+		}
 	case "add":
 		for _, a := range people {
 			err = errors.Join(err, g.AddMember(ctx, r.Group, a))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,6 +20,7 @@ const joinPatience = 30 * time.Second
 
 func gatewayInvite(e env, h *gatewayHome) *cobra.Command {
 	var code bool
+	var r meetRequest
 	cmd := &cobra.Command{
 		Use:   "invite [GROUP]",
 		Short: "Make an invitation link: whoever opens it and you have verified each other",
@@ -27,8 +29,9 @@ func gatewayInvite(e env, h *gatewayHome) *cobra.Command {
 			"the name of a group they are in the group then. The gateway must run to answer.",
 		Args: atMost(1, "one group at most"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			r.Text = strings.Join(args, "")
 			var link string
-			if err := h.do(cmd.Context(), "invite", strings.Join(args, ""), &link); err != nil {
+			if err := h.do(cmd.Context(), "invite", r, &link); err != nil {
 				return err
 			}
 			fmt.Fprintln(e.stdout, link)
@@ -39,15 +42,29 @@ func gatewayInvite(e env, h *gatewayHome) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&code, "qr", false, "show a code to scan with Delta Chat too")
+	identityFlag(cmd, &r.Identity)
 	return cmd
 }
 
+// meetRequest asks for an invitation, or to follow one.
+type meetRequest struct {
+	Text     string // the group to invite to, or the link to follow
+	Identity string `json:",omitempty"`
+}
+
 func opInvite(ctx context.Context, g *openedGateway, request json.RawMessage) (any, error) {
-	var group string
-	if err := json.Unmarshal(request, &group); err != nil {
+	var r meetRequest
+	if err := json.Unmarshal(request, &r); err != nil {
 		return nil, err
 	}
-	i, err := g.Invite(ctx, group)
+	if r.Text != "" && r.Identity != "" {
+		return nil, errors.New("in a group you have one identity for all: say --identity when you make it")
+	}
+	identity, err := g.named(ctx, r.Identity)
+	if err != nil {
+		return nil, err
+	}
+	i, err := g.InviteAs(ctx, identity, r.Text)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +113,9 @@ type joinView struct {
 }
 
 // followInvitation follows somebody's link and says how far that has come.
-func followInvitation(ctx context.Context, e env, h *gatewayHome, link string) error {
+func followInvitation(ctx context.Context, e env, h *gatewayHome, r meetRequest) error {
 	var v joinView
-	if err := h.do(ctx, "join", link, &v); err != nil {
+	if err := h.do(ctx, "join", r, &v); err != nil {
 		return err
 	}
 	fmt.Fprintln(e.stdout, v.text())
@@ -124,11 +141,18 @@ func (v joinView) text() string {
 }
 
 func opJoin(ctx context.Context, g *openedGateway, request json.RawMessage) (any, error) {
-	var link string
-	if err := json.Unmarshal(request, &link); err != nil {
+	var r meetRequest
+	if err := json.Unmarshal(request, &r); err != nil {
 		return nil, err
 	}
-	x, err := g.Accept(ctx, link)
+	if _, err := gateway.ParseInvitation(r.Text); err != nil {
+		return nil, err // before an identity is made for it
+	}
+	identity, err := g.named(ctx, r.Identity)
+	if err != nil {
+		return nil, err
+	}
+	x, err := g.AcceptAs(ctx, identity, r.Text)
 	if err != nil {
 		return nil, err
 	}
