@@ -139,8 +139,7 @@ func (r *remote) readDeviceMail(m deviceMail) (mail []byte, ok bool, err error) 
 }
 
 // putDeviceMail adds one. deviceMails must have been called: where it found no mailbox,
-// that is made now. (To try the APPEND first is no way: imapclient, v2.0.0-beta.8, waits for
-// ever in the command after an APPEND that was refused before its literal.)
+// that is made now.
 func (r *remote) putDeviceMail(mail []byte, now time.Time) error {
 	if r.open != deviceBox {
 		err := r.create(deviceBox)

@@ -167,6 +167,13 @@ func (l *ledger) attempt(e *entry, digest string) {
 	l.touch(e)
 }
 
+// giveUp says that the server refused the octets of the last attempt: they are nowhere.
+func (l *ledger) giveUp(e *entry, digest string) {
+	e.Attempts = slices.DeleteFunc(e.Attempts, func(d string) bool { return d == digest })
+	takeOut(l.digest, digest, func(o *entry) bool { return o == e })
+	l.touch(e)
+}
+
 // vanish says that the mail is no longer on the server: nobody here deleted it, unless
 // it is no longer here either.
 func (l *ledger) vanish(e *entry) {

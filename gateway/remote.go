@@ -17,6 +17,7 @@ import (
 // remote is a connection to the provider's IMAP server. It is for one goroutine.
 type remote struct {
 	client  *imapclient.Client
+	dial    func() (*imapclient.Client, func() bool, error) // another connection
 	stop    func() bool
 	changed chan struct{} // a token when the server spoke of a change
 	delim   string        // between levels of mailbox names
@@ -40,23 +41,46 @@ func seenOf(d *imap.SelectData) seen {
 // connect logs in. The connection ends with close or when ctx is cancelled.
 func (u Upstream) connect(ctx context.Context) (*remote, error) {
 	r := &remote{changed: make(chan struct{}, 1), delim: "/"}
-	client, conn, err := u.dialIMAP(ctx, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+	r.dial = func() (*imapclient.Client, func() bool, error) {
+		client, conn, err := u.dialIMAP(ctx, r.options())
+		if err != nil {
+			return nil, nil, err
+		}
+		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		if err := client.Login(u.user(), u.Password).Wait(); err != nil {
+			stop()
+			return nil, nil, errors.Join(fmt.Errorf("log in to IMAP: %w", err), client.Close())
+		}
+		return client, stop, nil
+	}
+	var err error
+	if r.client, r.stop, err = r.dial(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// options has the client tell of what the server says by itself.
+func (r *remote) options() *imapclient.Options {
+	return &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
 		Mailbox: func(*imapclient.UnilateralDataMailbox) { r.hint() },
 		Expunge: func(uint32) { r.hint() },
 		Fetch: func(m *imapclient.FetchMessageData) {
 			_, _ = m.Collect() // the next look reads it; the library wants it consumed
 			r.hint()
 		},
-	}})
+	}}
+}
+
+// redial goes on with another connection.
+func (r *remote) redial() error {
+	client, stop, err := r.dial()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r.client = client
-	r.stop = context.AfterFunc(ctx, func() { conn.Close() })
-	if err := r.client.Login(u.user(), u.Password).Wait(); err != nil {
-		return nil, errors.Join(fmt.Errorf("log in to IMAP: %w", err), r.close())
-	}
-	return r, nil
+	_ = r.close() // that connection is of no use any more, so neither is what it says
+	r.client, r.stop, r.open = client, stop, ""
+	return nil
 }
 
 // hint runs on the client's reading goroutine and must not block it.
@@ -64,6 +88,16 @@ func (r *remote) hint() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
+	}
+}
+
+// alive reports whether commands can still be given.
+func (r *remote) alive() bool {
+	select {
+	case <-r.client.Closed():
+		return false
+	default:
+		return true
 	}
 }
 
@@ -230,14 +264,19 @@ func receive(m *imapclient.FetchMessageData, dir string, closed <-chan struct{})
 }
 
 // append puts a message into a mailbox and returns its UID, 0 if the server does not
-// tell.
+// tell. If the server refused it, isRefusal holds for the error, and the connection is
+// good for other commands.
 func (r *remote) append(local string, msg io.Reader, size int64, flags flagSet, date time.Time) (imap.UID, error) {
 	cmd := r.client.Append(r.name(local), size, &imap.AppendOptions{Flags: flags.imap(), Time: date})
 	_, err := io.Copy(cmd, msg)
-	if err == nil {
-		err = cmd.Close()
+	if ended := cmd.Close(); err == nil { // without it the next command would wait for ever
+		err = ended
 	}
 	if err != nil {
+		if isRefusal(err) {
+			// Before the literal: then the client (go-imap v2.0.0-beta.8, commandEncoder.flush) gives the connection up.
+			err = errors.Join(err, r.redial())
+		}
 		return 0, fmt.Errorf("append: %w", err)
 	}
 	data, err := cmd.Wait()
@@ -245,6 +284,12 @@ func (r *remote) append(local string, msg io.Reader, size int64, flags flagSet, 
 		return 0, fmt.Errorf("append: %w", err)
 	}
 	return data.UID, nil
+}
+
+// isRefusal reports whether an error is the server's NO: it did nothing of what was asked.
+func isRefusal(err error) bool {
+	var answer *imap.Error
+	return errors.As(err, &answer) && answer.Type == imap.StatusResponseTypeNo
 }
 
 // copy copies a message to another mailbox, or moves it, and returns its UID there,

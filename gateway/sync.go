@@ -47,6 +47,7 @@ type syncer struct {
 
 	ledgers map[string]*ledger // by name; nil until the first cycle
 	near    map[mailbox.MailboxID]*near
+	refused error // what the server did not take of the last cycle's mail; nil: all
 }
 
 // pair is a mailbox on both sides, as one cycle sees it.
@@ -62,7 +63,8 @@ type pair struct {
 }
 
 // cycle is one cycle on one connection. It reports whether another one should follow
-// at once. After an error the next cycle goes on.
+// at once. After an error the next cycle goes on. Mail that the server refuses is no
+// error; it is tried in each cycle, and refused says why it is not there.
 func (s *syncer) cycle(ctx context.Context, r *remote) (again bool, err error) {
 	c := &cycle{syncer: s, r: r}
 	for _, step := range []func(context.Context) error{
@@ -72,6 +74,7 @@ func (s *syncer) cycle(ctx context.Context, r *remote) (again bool, err error) {
 			return false, fmt.Errorf("sync: %w", err)
 		}
 	}
+	s.refused = errors.Join(c.refused...)
 	return c.again, nil
 }
 
@@ -81,6 +84,8 @@ type cycle struct {
 	r     *remote
 	pairs []*pair
 	again bool // something on the server is yet to be found
+
+	refused []error // what the server said to mail that it did not take
 }
 
 // lookAll looks at both sides of every mailbox. A mailbox that was deleted here, and

@@ -158,7 +158,7 @@ func (c *cycle) uploads(ctx context.Context) error {
 			}
 		}
 		for _, e := range p.ledger.entries() {
-			if e.pending() {
+			if e.pending() && len(c.refused) < maxRefused {
 				if err := c.send(ctx, p, e); err != nil {
 					return err
 				}
@@ -233,6 +233,10 @@ func (c *cycle) source(id string) (*pair, *entry) {
 // server afterwards: one that changes mail would get it again and again.
 const maxAttempts = 20
 
+// maxRefused is how many mails the server may refuse before a cycle leaves the others to
+// later ones: where there is no room, each of them costs a connection.
+const maxRefused = 3
+
 // send uploads a local message, encrypted to the user. What will be on the server is
 // written down before: if the answer is lost, the next cycle knows it again.
 func (c *cycle) send(ctx context.Context, p *pair, e *entry) error {
@@ -260,6 +264,11 @@ func (c *cycle) sendSealed(p *pair, e *entry, sealed *spool, date time.Time) err
 		return err
 	}
 	uid, err := c.r.append(p.far, sealed.reader(0), sealed.size, e.Flags.set(), date)
+	if isRefusal(err) && c.r.alive() {
+		c.refused = append(c.refused, err)
+		p.ledger.giveUp(e, digest)
+		return p.ledger.save(c.vault)
+	}
 	if err != nil {
 		return err
 	}

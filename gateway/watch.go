@@ -111,7 +111,7 @@ func (w *watcher) session(ctx context.Context) (worked bool, err error) {
 			return worked, err
 		}
 		worked = true
-		w.note(nil)
+		w.note(w.sync.refused)
 		if again {
 			continue
 		}
