@@ -37,7 +37,7 @@ race: preflight
 check: preflight
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: run gofmt -w on:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet $(PKGS)
-	$(GO) vet -tags e2e ./test/e2e
+	$(GO) vet -tags e2e ./test/e2e ./gateway
 	$(GO) vet -tags faults ./test/faults ./mailbox/sqlstore
 	@if command -v staticcheck >/dev/null; then staticcheck $(PKGS); else echo "staticcheck is not installed: go install honnef.co/go/tools/cmd/staticcheck@latest"; fi
 	$(MAKE) --no-print-directory test
@@ -51,6 +51,7 @@ faults: preflight
 
 e2e: build
 	$(GO) test -tags e2e -count=1 -v ./test/e2e
+	$(GO) test -tags e2e -count=1 -v -run Dovecot ./gateway
 
 # Apart from the others: now and then Thunderbird shows an encrypted mail empty
 # on a busy machine, and why is not known yet.

@@ -23,78 +23,81 @@ import (
 // TestSync carries each kind of change over, in both directions.
 func TestSync(t *testing.T) {
 	t.Parallel()
-	eachProvider(t, func(t *testing.T, h *home, r *remote) {
-		// New mail, both ways.
-		h.put(t, r, "INBOX", 1, `\seen`, "$important")
-		two := h.put(t, r, "INBOX", 2)
-		h.keepHere(t, "Drafts", 3, mailbox.Draft|mailbox.Seen)
-		h.sync(t)
-		want := state{"INBOX": {`mail-1 $important \seen`, "mail-2"}, "Drafts": {`mail-3 \draft \seen`}}
-		h.same(t, r, want)
-		h.sync(t)
-		h.same(t, r, want)
+	eachProvider(t, checkSync)
+}
 
-		// Flags, of one mail on both sides.
-		must(t, r.store("INBOX", []imap.UID{two}, imap.StoreFlagsAdd, newFlagSet(`\flagged`)))
-		h.flagHere(t, "INBOX", "mail-2", mailbox.AddFlags, mailbox.Seen)
-		h.flagHere(t, "INBOX", "mail-1", mailbox.RemoveFlags, mailbox.Seen)
-		h.sync(t)
-		want["INBOX"] = []string{"mail-1 $important", `mail-2 \flagged \seen`}
-		h.same(t, r, want)
+func checkSync(t *testing.T, h *home, r *remote) {
+	t.Helper()
+	// New mail, both ways.
+	h.put(t, r, "INBOX", 1, `\seen`, "$important")
+	two := h.put(t, r, "INBOX", 2)
+	h.keepHere(t, "Drafts", 3, mailbox.Draft|mailbox.Seen)
+	h.sync(t)
+	want := state{"INBOX": {`mail-1 $important \seen`, "mail-2"}, "Drafts": {`mail-3 \draft \seen`}}
+	h.same(t, r, want)
+	h.sync(t)
+	h.same(t, r, want)
 
-		// Moves, both ways, and a copy here.
-		h.copyHere(t, "INBOX", "mail-2", "Archive", true)
-		h.copyHere(t, "INBOX", "mail-1", "Sent", false)
-		_, err := r.copy("Drafts", uidThere(t, r, "Drafts"), "Trash", true)
+	// Flags, of one mail on both sides.
+	must(t, r.store("INBOX", []imap.UID{two}, imap.StoreFlagsAdd, newFlagSet(`\flagged`)))
+	h.flagHere(t, "INBOX", "mail-2", mailbox.AddFlags, mailbox.Seen)
+	h.flagHere(t, "INBOX", "mail-1", mailbox.RemoveFlags, mailbox.Seen)
+	h.sync(t)
+	want["INBOX"] = []string{"mail-1 $important", `mail-2 \flagged \seen`}
+	h.same(t, r, want)
+
+	// Moves, both ways, and a copy here.
+	h.copyHere(t, "INBOX", "mail-2", "Archive", true)
+	h.copyHere(t, "INBOX", "mail-1", "Sent", false)
+	_, err := r.copy("Drafts", uidThere(t, r, "Drafts"), "Trash", true)
+	must(t, err)
+	h.sync(t)
+	want = state{"INBOX": {"mail-1 $important"}, "Archive": {`mail-2 \flagged \seen`}, "Sent": {"mail-1 $important"}, "Trash": {`mail-3 \draft \seen`}}
+	h.same(t, r, want)
+
+	// A mailbox from here and one from there.
+	_, err = h.Local().Session.Create(t.Context(), "Mine", mailbox.NoUse)
+	must(t, err)
+	must(t, r.create("Theirs"))
+	h.keepHere(t, "Mine", 4, 0)
+	h.put(t, r, "Theirs", 5)
+	h.sync(t)
+	want["Mine"], want["Theirs"] = []string{"mail-4"}, []string{"mail-5"}
+	h.same(t, r, want)
+
+	// A deletion here.
+	if h.account.IMAPS != "" && r.client.Caps().Has(imap.CapUIDPlus) {
+		h.expungeHere(t, "INBOX", "mail-1")
+		must(t, h.Local().Session.Delete(t.Context(), "Mine"))
+		h.sync(t)
+		delete(want, "INBOX")
+		delete(want, "Mine")
+		h.same(t, r, want)
+		boxes, err := r.mailboxes()
 		must(t, err)
-		h.sync(t)
-		want = state{"INBOX": {"mail-1 $important"}, "Archive": {`mail-2 \flagged \seen`}, "Sent": {"mail-1 $important"}, "Trash": {`mail-3 \draft \seen`}}
-		h.same(t, r, want)
-
-		// A mailbox from here and one from there.
-		_, err = h.Local().Session.Create(t.Context(), "Mine", mailbox.NoUse)
-		must(t, err)
-		must(t, r.create("Theirs"))
-		h.keepHere(t, "Mine", 4, 0)
-		h.put(t, r, "Theirs", 5)
-		h.sync(t)
-		want["Mine"], want["Theirs"] = []string{"mail-4"}, []string{"mail-5"}
-		h.same(t, r, want)
-
-		// A deletion here.
-		if h.account.IMAPS != "" && r.client.Caps().Has(imap.CapUIDPlus) {
-			h.expungeHere(t, "INBOX", "mail-1")
-			must(t, h.Local().Session.Delete(t.Context(), "Mine"))
-			h.sync(t)
-			delete(want, "INBOX")
-			delete(want, "Mine")
-			h.same(t, r, want)
-			boxes, err := r.mailboxes()
-			must(t, err)
-			if slices.ContainsFunc(boxes, func(p place) bool { return p.name == "Mine" }) {
-				t.Error("the mailbox that was deleted here is still there")
-			}
+		if slices.ContainsFunc(boxes, func(p place) bool { return p.name == "Mine" }) {
+			t.Error("the mailbox that was deleted here is still there")
 		}
+	}
 
-		// One that vanished there, and was not deleted here.
-		must(t, r.store("Trash", []imap.UID{uidThere(t, r, "Trash")}, imap.StoreFlagsAdd, newFlagSet(`\deleted`)))
-		must(t, r.selectBox("Trash"))
-		must(t, r.client.Expunge().Close())
-		for range 2 {
-			h.sync(t)
-			here, gone := h.here(t)
-			delete(want, "Trash")
-			if diff := cmp.Diff(here, want); diff != "" {
-				t.Errorf("here: got - want +\n%s", diff)
-			}
-			if diff := cmp.Diff(gone, state{"Trash": {`mail-3 \draft \seen`}}); diff != "" {
-				t.Errorf("no longer on the server: got - want +\n%s", diff)
-			}
-			if diff := cmp.Diff(h.there(t, r), want); diff != "" {
-				t.Errorf("there: got - want +\n%s", diff)
-			}
+	// One that vanished there, and was not deleted here.
+	must(t, r.store("Trash", []imap.UID{uidThere(t, r, "Trash")}, imap.StoreFlagsAdd, newFlagSet(`\deleted`)))
+	must(t, r.selectBox("Trash"))
+	must(t, r.client.Expunge().Close())
+	for range 2 {
+		h.sync(t)
+		here, gone := h.here(t)
+		delete(want, "Trash")
+		if diff := cmp.Diff(here, want); diff != "" {
+			t.Errorf("here: got - want +\n%s", diff)
 		}
-	})
+		if diff := cmp.Diff(gone, state{"Trash": {`mail-3 \draft \seen`}}); diff != "" {
+			t.Errorf("no longer on the server: got - want +\n%s", diff)
+		}
+		if diff := cmp.Diff(h.there(t, r), want); diff != "" {
+			t.Errorf("there: got - want +\n%s", diff)
+		}
+	}
 }
 
 // uidThere returns the UID of the only message in a mailbox at the provider.
@@ -271,17 +274,20 @@ func (h *home) awaitSubject(t *testing.T, c *imapclient.Client, n uint32) string
 // nothing.
 func TestLostLedger(t *testing.T) {
 	t.Parallel()
-	eachProvider(t, func(t *testing.T, h *home, r *remote) {
-		for n := range 3 {
-			h.put(t, r, "INBOX", n, `\seen`)
-		}
-		h.sync(t)
-		must(t, h.vault.Delete(ledgerKind, "INBOX"))
-		h.reopen(t)
-		h.sync(t)
-		h.sync(t)
-		h.same(t, r, state{"INBOX": {`mail-0 \seen`, `mail-1 \seen`, `mail-2 \seen`}})
-	})
+	eachProvider(t, checkLostLedger)
+}
+
+func checkLostLedger(t *testing.T, h *home, r *remote) {
+	t.Helper()
+	for n := range 3 {
+		h.put(t, r, "INBOX", n, `\seen`)
+	}
+	h.sync(t)
+	must(t, h.vault.Delete(ledgerKind, "INBOX"))
+	h.reopen(t)
+	h.sync(t)
+	h.sync(t)
+	h.same(t, r, state{"INBOX": {`mail-0 \seen`, `mail-1 \seen`, `mail-2 \seen`}})
 }
 
 // TestOffline: without the provider the client reads and writes as before, and what it

@@ -53,29 +53,32 @@ func (h *home) sameBoxes(t *testing.T, r *remote, want ...string) {
 // no mail is fetched or sent again.
 func TestMailboxesRenamed(t *testing.T) {
 	t.Parallel()
-	eachProvider(t, func(t *testing.T, h *home, r *remote) {
-		must(t, r.create("Work"))
-		must(t, r.create("Work/Old"))
-		h.put(t, r, "Work", 1, `\seen`)
-		h.put(t, r, "Work/Old", 2)
-		h.sync(t)
-		h.sameBoxes(t, r, "Work", "Work/Old")
-		_, before := h.uidHere(t, "Work/Old", "mail-2")
+	eachProvider(t, checkMailboxesRenamed)
+}
 
-		must(t, h.Local().Session.Rename(t.Context(), "Work", "Job"))
-		h.sync(t)
-		h.sameBoxes(t, r, "Job", "Job/Old")
-		h.same(t, r, state{"Job": {`mail-1 \seen`}, "Job/Old": {"mail-2"}})
+func checkMailboxesRenamed(t *testing.T, h *home, r *remote) {
+	t.Helper()
+	must(t, r.create("Work"))
+	must(t, r.create("Work/Old"))
+	h.put(t, r, "Work", 1, `\seen`)
+	h.put(t, r, "Work/Old", 2)
+	h.sync(t)
+	h.sameBoxes(t, r, "Work", "Work/Old")
+	_, before := h.uidHere(t, "Work/Old", "mail-2")
 
-		h.reopen(t)
-		must(t, r.rename("Job", "Office"))
-		h.sync(t)
-		h.sameBoxes(t, r, "Office", "Office/Old")
-		h.same(t, r, state{"Office": {`mail-1 \seen`}, "Office/Old": {"mail-2"}})
-		if _, after := h.uidHere(t, "Office/Old", "mail-2"); after != before {
-			t.Errorf("the client sees UID %d become %d", before, after)
-		}
-	})
+	must(t, h.Local().Session.Rename(t.Context(), "Work", "Job"))
+	h.sync(t)
+	h.sameBoxes(t, r, "Job", "Job/Old")
+	h.same(t, r, state{"Job": {`mail-1 \seen`}, "Job/Old": {"mail-2"}})
+
+	h.reopen(t)
+	must(t, r.rename("Job", "Office"))
+	h.sync(t)
+	h.sameBoxes(t, r, "Office", "Office/Old")
+	h.same(t, r, state{"Office": {`mail-1 \seen`}, "Office/Old": {"mail-2"}})
+	if _, after := h.uidHere(t, "Office/Old", "mail-2"); after != before {
+		t.Errorf("the client sees UID %d become %d", before, after)
+	}
 }
 
 // TestMailboxesRenamedTwice: a mailbox that both sides have renamed has the server's name.
@@ -96,35 +99,38 @@ func TestMailboxesRenamedTwice(t *testing.T) {
 // made again when something new is put into it.
 func TestMailboxDeletedThere(t *testing.T) {
 	t.Parallel()
-	eachProvider(t, func(t *testing.T, h *home, r *remote) {
-		must(t, r.create("Empty"))
-		must(t, r.create("Full"))
-		h.put(t, r, "Full", 1)
-		h.sync(t)
-		h.sameBoxes(t, r, "Empty", "Full")
-		if h.account.IMAPS != "" && !r.client.Caps().Has(imap.CapUnselect) {
-			return // this client can't leave a mailbox without expunging from it
-		}
-		must(t, r.drop("Empty"))
-		must(t, r.drop("Full"))
-		h.sync(t)
-		if diff := cmp.Diff(h.folderNames(t), []string{"Full"}); diff != "" {
-			t.Errorf("mailboxes here: got - want +\n%s", diff)
-		}
-		if got := boxes(t, r); len(got) > 0 {
-			t.Errorf("mailboxes there: %v", got)
-		}
-		_, gone := h.here(t)
-		if diff := cmp.Diff(gone, state{"Full": {"mail-1"}}); diff != "" {
-			t.Errorf("no longer on the server: got - want +\n%s", diff)
-		}
-		h.keepHere(t, "Full", 2, 0)
-		h.sync(t)
-		h.sameBoxes(t, r, "Full")
-		if diff := cmp.Diff(h.there(t, r), state{"Full": {"mail-2"}}); diff != "" {
-			t.Errorf("there: got - want +\n%s", diff)
-		}
-	})
+	eachProvider(t, checkMailboxDeletedThere)
+}
+
+func checkMailboxDeletedThere(t *testing.T, h *home, r *remote) {
+	t.Helper()
+	must(t, r.create("Empty"))
+	must(t, r.create("Full"))
+	h.put(t, r, "Full", 1)
+	h.sync(t)
+	h.sameBoxes(t, r, "Empty", "Full")
+	if h.account.IMAPS != "" && !r.client.Caps().Has(imap.CapUnselect) {
+		return // this client can't leave a mailbox without expunging from it
+	}
+	must(t, r.drop("Empty"))
+	must(t, r.drop("Full"))
+	h.sync(t)
+	if diff := cmp.Diff(h.folderNames(t), []string{"Full"}); diff != "" {
+		t.Errorf("mailboxes here: got - want +\n%s", diff)
+	}
+	if got := boxes(t, r); len(got) > 0 {
+		t.Errorf("mailboxes there: %v", got)
+	}
+	_, gone := h.here(t)
+	if diff := cmp.Diff(gone, state{"Full": {"mail-1"}}); diff != "" {
+		t.Errorf("no longer on the server: got - want +\n%s", diff)
+	}
+	h.keepHere(t, "Full", 2, 0)
+	h.sync(t)
+	h.sameBoxes(t, r, "Full")
+	if diff := cmp.Diff(h.there(t, r), state{"Full": {"mail-2"}}); diff != "" {
+		t.Errorf("there: got - want +\n%s", diff)
+	}
 }
 
 // TestMailboxMadeAnew: a mailbox that was deleted here and made again under the same name

@@ -42,25 +42,35 @@ func TestSyncModel(t *testing.T) {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprintf("%s/%d", provider, seed), func(t *testing.T) {
 				t.Parallel()
-				account := providers[provider](t)
-				far := other(t, account)
-				cut := newCutter(t, account.IMAPS)
-				account.IMAPS = cut.ln.Addr().String()
-				x := &run{
-					home: newHome(t, account), t: t, far: far, cut: cut, rand: rand.New(rand.NewPCG(seed, 7)),
-					deleted: map[string]string{}, owner: map[string]string{},
-				}
-				t.Cleanup(x.story)
-				x.sync(t)
-				for range 60 {
-					x.step()
-				}
-				x.finish()
-				if x.cuts == 0 {
-					t.Error("no connection was cut: the test tries nothing")
-				}
+				newRun(t, providers[provider](t), seed).check()
 			})
 		}
+	}
+}
+
+// newRun begins a run with an account whose mailboxes are new.
+func newRun(t *testing.T, account Account, seed uint64) *run {
+	t.Helper()
+	far := other(t, account)
+	cut := newCutter(t, account.IMAPS)
+	account.IMAPS = cut.ln.Addr().String()
+	x := &run{
+		home: newHome(t, account), t: t, far: far, cut: cut, rand: rand.New(rand.NewPCG(seed, 7)),
+		deleted: map[string]string{}, owner: map[string]string{},
+	}
+	t.Cleanup(x.story)
+	return x
+}
+
+// check makes the changes and compares both sides.
+func (x *run) check() {
+	x.sync(x.t)
+	for range 60 {
+		x.step()
+	}
+	x.finish()
+	if x.cuts == 0 {
+		x.t.Error("no connection was cut: the test tries nothing")
 	}
 }
 

@@ -63,6 +63,9 @@ func other(t testing.TB, a Account) *remote {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.close() })
+	if _, err := r.mailboxes(); err != nil { // which tells what stands between levels of names
+		t.Fatal(err)
+	}
 	return r
 }
 

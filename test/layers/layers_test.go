@@ -55,6 +55,7 @@ var rules = map[string][]string{
 	"internal/scram":      {},
 	"internal/transcript": {},
 	"test/layers":         {},
+	"test/dovecot":        {},
 	"test/nameserver":     {},
 	"test/pebble":         {},
 	"test/scramclient":    {},
