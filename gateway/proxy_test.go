@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,6 +48,36 @@ func TestProxyDialer(t *testing.T) {
 	if dial, err := ProxyDialer(""); dial != nil || err != nil {
 		t.Errorf("without a proxy: got a dialer, %v", err)
 	}
+}
+
+// FuzzProxyDialer: what is taken for a proxy names the port of an IP address, so that no resolver is asked for it, and
+// no error says again what it was given, which can hold a password.
+func FuzzProxyDialer(f *testing.F) {
+	f.Add("socks5h://user:pass-word@127.0.0.1:9050")
+	f.Add("socks5h://[::1%25eth0]:9050")
+	f.Add("socks5h://pass-word@proxy.example:9050/")
+	f.Fuzz(func(t *testing.T, text string) {
+		dial, err := ProxyDialer(text)
+		if (dial != nil) != (err == nil && text != "") {
+			t.Fatalf("%q: got a dialer: %v, error %v", text, dial != nil, err)
+		}
+		if err != nil {
+			if !errors.Is(err, errProxyURL) || strings.Contains(err.Error(), "pass-word") {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		if text == "" {
+			return
+		}
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, err := netip.ParseAddrPort(u.Host); err != nil || at.Port() == 0 {
+			t.Errorf("%q: taken, with %q for an address", text, u.Host)
+		}
+	})
 }
 
 // behindProxy is an account of a relay whose name only the proxy knows.

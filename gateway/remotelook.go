@@ -140,8 +140,13 @@ func (r *remote) vanished(k *look, l *ledger) error {
 	return nil
 }
 
+// search returns which messages are found. Where it can (RFC 4731), the server answers with ranges.
 func (r *remote) search(c *imap.SearchCriteria) ([]imap.UID, error) {
-	found, err := r.client.UIDSearch(c, nil).Wait()
+	var o *imap.SearchOptions
+	if r.client.Caps().Has(imap.CapESearch) {
+		o = &imap.SearchOptions{ReturnAll: true}
+	}
+	found, err := r.client.UIDSearch(c, o).Wait()
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}

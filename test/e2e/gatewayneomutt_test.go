@@ -59,29 +59,11 @@ func TestNeomuttWithoutGPG(t *testing.T) {
 func (u *gatewayUser) neomutt(dir string) (file string) {
 	u.t.Helper()
 	user := url.QueryEscape(u.user.Address)
-	return write(u.t, dir, "neomuttrc", fmt.Sprintf(`set from=%[1]s
-set realname=""
-set use_from=yes
-set copy=no
-set record=""
-set smtp_url="smtp://%[2]s@%[3]s/"
-set smtp_pass="%[4]s"
+	local := account{Address: u.user.Address, Password: u.Local().Password}
+	return neomuttrc(u.t, dir, local, "smtp://"+user+"@"+u.smtp+"/", "imap://"+user+"@"+u.imapAt+"/", `
 set smtp_authenticators="plain"
-set folder="imap://%[2]s@%[5]s/"
-set spoolfile="imap://%[2]s@%[5]s/INBOX"
-set imap_user="%[1]s"
-set imap_pass="%[4]s"
 set ssl_force_tls=no
 set ssl_starttls=no
 set crypt_use_gpgme=no
-set wait_key=no
-set quit=yes
-set delete=yes
-set mark_old=no
-set editor=true
-set abort_unmodified=no
-set autoedit=yes
-set fast_reply=yes
-set header_cache=""
-`, u.user.Address, user, u.smtp, u.Local().Password, u.imapAt))
+`)
 }

@@ -69,23 +69,14 @@ func TestNeomuttSession(t *testing.T) {
 	}
 }
 
+// neomuttConfig writes a configuration for the relay, with gpg for OpenPGP.
 func neomuttConfig(t *testing.T, r *relay, a account, dir string) string {
 	t.Helper()
 	_, smtps := hostPort(t, r.SMTPS)
 	_, imaps := hostPort(t, r.IMAPS)
 	user := url.QueryEscape(a.Address)
-	return write(t, dir, a.Address+".rc", fmt.Sprintf(`set from=%[1]s
-set realname=""
-set use_from=yes
-set copy=no
-set record=""
-set smtp_url="smtps://%[2]s@localhost:%[3]d/"
-set smtp_pass="%[4]s"
-set folder="imaps://%[2]s@localhost:%[5]d/"
-set spoolfile="imaps://%[2]s@localhost:%[5]d/INBOX"
-set imap_user="%[1]s"
-set imap_pass="%[4]s"
-set certificate_file=%[6]s
+	return neomuttrc(t, dir, a, fmt.Sprintf("smtps://%s@localhost:%d/", user, smtps), fmt.Sprintf("imaps://%s@localhost:%d/", user, imaps), fmt.Sprintf(`
+set certificate_file=%[2]s
 set ssl_verify_host=yes
 set crypt_use_gpgme=yes
 set crypt_autoencrypt=yes
@@ -94,6 +85,23 @@ set crypt_protected_headers_write=yes
 set pgp_default_key="%[1]s"
 set pgp_sign_as="%[1]s"
 set pipe_decode=yes
+`, a.Address, r.CAFile))
+}
+
+// neomuttrc writes a configuration for the servers at two URLs, with more lines of its own.
+func neomuttrc(t *testing.T, dir string, a account, smtp, imap, more string) string {
+	t.Helper()
+	return write(t, dir, a.Address+".rc", fmt.Sprintf(`set from=%[1]s
+set realname=""
+set use_from=yes
+set copy=no
+set record=""
+set smtp_url="%[3]s"
+set smtp_pass="%[2]s"
+set folder="%[4]s"
+set spoolfile="%[4]sINBOX"
+set imap_user="%[1]s"
+set imap_pass="%[2]s"
 set wait_key=no
 set quit=yes
 set delete=yes
@@ -103,5 +111,5 @@ set abort_unmodified=no
 set autoedit=yes
 set fast_reply=yes
 set header_cache=""
-`, a.Address, user, smtps, a.Password, imaps, r.CAFile))
+`, a.Address, a.Password, smtp, imap)+more)
 }
