@@ -3,6 +3,7 @@
 GO      ?= go
 BIN     := bin/restante
 FUZZ    ?= 10s
+SYSTEMS ?= linux/arm64 darwin/arm64 windows/amd64
 PKGS    := ./...
 
 .PHONY: demo test check build race fuzz faults e2e thunderbird dovecot bench cross release package preflight help
@@ -66,9 +67,7 @@ bench: preflight
 	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
 
 cross: preflight
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/restante
-	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/restante
-	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/restante
+	@for s in $(SYSTEMS); do echo "compile for $$s"; CGO_ENABLED=0 GOOS=$${s%/*} GOARCH=$${s#*/} $(GO) build -o /dev/null ./cmd/restante || exit 1; done
 
 package: preflight
 	@./packaging/try.sh
