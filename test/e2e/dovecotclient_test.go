@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 )
@@ -65,6 +66,9 @@ func (c *rawIMAP) until(prefix string) ([]byte, error) {
 	var tail []byte
 	for {
 		n, err := c.c.Read(c.buf)
+		if err == nil {
+			err = c.c.SetDeadline(time.Now().Add(patience))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -109,4 +113,14 @@ func letter(n int) string {
 func (c *rawIMAP) append(tb testing.TB, mailbox string, n int) {
 	text := letter(n)
 	c.do(tb, "APPEND %s {%d+}\r\n%s", mailbox, len(text), text)
+}
+
+// appendMany adds letters to a mailbox by one command (RFC 3502).
+func (c *rawIMAP) appendMany(tb testing.TB, mailbox string, first, count int) {
+	var b strings.Builder
+	for n := first; n < first+count; n++ {
+		text := letter(n)
+		fmt.Fprintf(&b, " {%d+}\r\n%s", len(text), text)
+	}
+	c.do(tb, "APPEND %s%s", mailbox, b.String())
 }
