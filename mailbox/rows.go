@@ -234,6 +234,9 @@ type FlagChange struct {
 	// UnchangedSince, when not nil, leaves messages alone whose mod-sequence is
 	// above it (RFC 7162, 3.1.3).
 	UnchangedSince *ModSeq
+	// Idle says that nothing is expected to change. The store looks first then, and
+	// where it is so, nobody waits for a write.
+	Idle bool
 }
 
 // FlagResult is the outcome of StoreFlags.

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -92,7 +93,9 @@ func (s *storing) run(uids []mailbox.UIDRange, asked int) error {
 		return nil
 	}
 	before := s.sel.table.Rows(nil, uids)
-	r, err := s.session.StoreFlags(s.ctx, s.sel.id, mailbox.FlagChange{Set: uids, Mode: s.mode, Flags: s.flags, UnchangedSince: s.since})
+	r, err := s.session.StoreFlags(s.ctx, s.sel.id, mailbox.FlagChange{
+		Set: uids, Mode: s.mode, Flags: s.flags, UnchangedSince: s.since, Idle: s.isIdle(before),
+	})
 	if err != nil {
 		return err
 	}
@@ -107,6 +110,11 @@ func (s *storing) run(uids []mailbox.UIDRange, asked int) error {
 		s.done = completion{code: func() { s.writeCode(codeExpungeIssued) }, text: "Some of the messages are gone"}
 	}
 	return nil
+}
+
+// isIdle reports whether all messages have the flags already, as far as is known here.
+func (s *storing) isIdle(rows []mailbox.Row) bool {
+	return !slices.ContainsFunc(rows, func(r mailbox.Row) bool { return s.mode.Apply(r.Flags, s.flags) != r.Flags })
 }
 
 // answer tells each message as it is now.

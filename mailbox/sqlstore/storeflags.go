@@ -9,6 +9,11 @@ import (
 
 // StoreFlags implements mailbox.Store.
 func (s *Store) StoreFlags(ctx context.Context, id mailbox.AccountID, mbox mailbox.MailboxID, c mailbox.FlagChange) (mailbox.FlagResult, error) {
+	if c.Idle {
+		if res, changes, err := s.foresee(ctx, id, mbox, c); err != nil || !changes {
+			return res, err
+		}
+	}
 	var res mailbox.FlagResult
 	err := s.write(ctx, "store flags", func(t *tx) error {
 		m, err := t.mailbox(id, mbox)
@@ -26,6 +31,26 @@ func (s *Store) StoreFlags(ctx context.Context, id mailbox.AccountID, mbox mailb
 		return mailbox.FlagResult{}, err
 	}
 	return res, nil
+}
+
+// foresee reckons what a flag change would come to on what is committed, and reports
+// whether it would change anything.
+func (s *Store) foresee(ctx context.Context, id mailbox.AccountID, mbox mailbox.MailboxID, c mailbox.FlagChange) (res mailbox.FlagResult, changes bool, err error) {
+	f := flagChange{FlagChange: c}
+	err = s.read(ctx, "store flags", func(q querier) error {
+		if _, err := q.mailbox(id, mbox); err != nil {
+			return err
+		}
+		es, err := q.entries(id, mbox, c.Set)
+		for i := range es {
+			f.apply(es[i])
+		}
+		return err
+	})
+	if err != nil {
+		return mailbox.FlagResult{}, false, err
+	}
+	return f.FlagResult, f.after.messages > 0, nil
 }
 
 // flagChange is a STORE command under way.

@@ -10,6 +10,7 @@ var flagCases = []testCase{
 	{"flags/unchanged since", flagsUnchangedSince},
 	{"flags/counters", flagsCounters},
 	{"flags/sets", flagsSets},
+	{"flags/expected not to change", flagsIdle},
 	{"flags/no mailbox", flagsNoMailbox},
 }
 
@@ -106,8 +107,25 @@ func flagsSets(e *env) {
 	equal(e, "highest", e.getMailbox(inbox).HighestModSeq, top)
 }
 
+// flagsIdle: what a caller expects makes no difference to the outcome.
+func flagsIdle(e *env) {
+	e.account(alice)
+	e.accept(e.message(mailbox.Seen), e.message(mailbox.Flagged))
+	c := mailbox.FlagChange{Set: mailbox.AllUIDs(), Mode: mailbox.AddFlags, Flags: mailbox.Seen, Idle: true}
+	want := []mailbox.Row{{UID: 1, Flags: mailbox.Seen, ModSeq: 2}, {UID: 2, Flags: mailbox.Seen | mailbox.Flagged, ModSeq: 4}}
+	equal(e, "what changes all the same", e.storeFlags(c).Rows, want)
+	if e.changed(func() { equal(e, "what does not", e.storeFlags(c).Rows, want) }) {
+		e.Error("nothing was to be changed")
+	}
+	since := mailbox.ModSeq(3)
+	c.UnchangedSince = &since
+	equal(e, "with UNCHANGEDSINCE", e.storeFlags(c), mailbox.FlagResult{Rows: want[:1], Modified: []mailbox.UID{2}})
+}
+
 func flagsNoMailbox(e *env) {
 	e.account(alice)
-	_, err := e.s.StoreFlags(e.ctx, alice, 99, mailbox.FlagChange{Set: mailbox.AllUIDs()})
+	_, err := e.s.StoreFlags(e.ctx, alice, 99, mailbox.FlagChange{Set: mailbox.AllUIDs(), Idle: true})
+	e.wantErr(err, mailbox.ErrNoMailbox)
+	_, err = e.s.StoreFlags(e.ctx, alice, 99, mailbox.FlagChange{Set: mailbox.AllUIDs()})
 	e.wantErr(err, mailbox.ErrNoMailbox)
 }

@@ -86,7 +86,7 @@ func (w *walk) stepAccept() {
 
 func (w *walk) stepFlags() {
 	id := w.box()
-	c := mailbox.FlagChange{Set: w.set(id), Mode: mailbox.FlagMode(w.r.IntN(3)), Flags: w.flags()}
+	c := mailbox.FlagChange{Set: w.set(id), Mode: mailbox.FlagMode(w.r.IntN(3)), Flags: w.flags(), Idle: w.r.IntN(2) == 0}
 	if w.r.IntN(3) == 0 {
 		since := mailbox.ModSeq(w.r.IntN(int(w.boxes[id].modseq) + 2))
 		c.UnchangedSince = &since
