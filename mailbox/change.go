@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // Append is one message that its owner puts into a mailbox.
@@ -20,17 +22,14 @@ func (x *Session) Append(ctx context.Context, mbox MailboxID, ms ...Append) ([]R
 	if err != nil {
 		return nil, err
 	}
-	row, err := own.svc.store.Account(ctx, own.id)
-	if err != nil {
-		return nil, fmt.Errorf("append: %w", err)
-	}
 	var ds []Delivery
 	for _, m := range ms {
-		d, err := own.sealAppend(ctx, &row, mbox, m)
+		d, forget, err := own.sealAppend(ctx, mbox, m)
 		if err != nil {
 			discard(ds)
 			return nil, err
 		}
+		defer forget()
 		ds = append(ds, d)
 	}
 	receipts, err := own.svc.store.Accept(ctx, ds)
@@ -40,16 +39,25 @@ func (x *Session) Append(ctx context.Context, mbox MailboxID, ms ...Append) ([]R
 	return receipts, nil
 }
 
-func (own *owner) sealAppend(ctx context.Context, row *Account, mbox MailboxID, m Append) (Delivery, error) {
+// sealAppend seals a message under the owner's own keys. The store binds it to its
+// place as soon as it has one, so that it is at stage 1 from the beginning. forget is
+// to be called once the store is done with it.
+func (own *owner) sealAppend(ctx context.Context, mbox MailboxID, m Append) (d Delivery, forget func(), err error) {
 	if m.Date.IsZero() {
 		m.Date = own.svc.now()
 	}
-	if err := own.checkKey(row); err != nil {
-		return Delivery{}, err
+	sealed := seal.NewMessage(own.sealer)
+	body, err := own.svc.sealBody(ctx, own.id, &sealed, m.Message)
+	if err != nil {
+		sealed.DEK.Wipe()
+		return Delivery{}, nil, err
 	}
-	d, err := own.svc.seal(ctx, row, mbox, m.Message, m.Date)
-	d.Flags = m.Flags
-	return d, err
+	data := appendEnvelope(nil, m.Date, m.Message.Message)
+	return Delivery{
+		Account: own.id, Mailbox: mbox, Generation: own.sealer.Generation, Blob: sealed.Blob,
+		Bind: func(uid UID) (key, envelope []byte, err error) { return own.bindTo(&sealed, data, mbox, uid) },
+		Body: body, Size: seal.PaddedSize(m.Message.Size), Flags: m.Flags, Day: own.svc.today(),
+	}, sealed.DEK.Wipe, nil
 }
 
 // Replace puts a message into a mailbox in the place of another, which is expunged:
@@ -60,14 +68,11 @@ func (x *Session) Replace(ctx context.Context, from MailboxID, uid UID, mbox Mai
 	if err != nil {
 		return Receipt{}, err
 	}
-	row, err := own.svc.store.Account(ctx, own.id)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("replace: %w", err)
-	}
-	d, err := own.sealAppend(ctx, &row, mbox, m)
+	d, forget, err := own.sealAppend(ctx, mbox, m)
 	if err != nil {
 		return Receipt{}, err
 	}
+	defer forget()
 	var r Receipt
 	if x.Keeps() {
 		r, err = x.replaceOwn(ctx, own, from, uid, d)

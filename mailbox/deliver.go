@@ -131,8 +131,8 @@ func onePerAccount(to []Recipient) []Recipient {
 }
 
 // seal seals m to the public key in row, with keys of its own, and writes the
-// body to the store. There is one way for all mail to come in: even a logged-in
-// owner's APPEND goes it.
+// body to the store. All mail that arrives goes this way, also while its owner is
+// logged in; what he appends himself does not (sealAppend).
 func (s *Service) seal(ctx context.Context, row *Account, mbox MailboxID, m *Spooled, date time.Time) (Delivery, error) {
 	pub, err := s.publics.of(row)
 	if err != nil {

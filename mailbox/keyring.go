@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -55,8 +54,6 @@ type owner struct {
 	observers observers
 	tables    tables
 	wrapping  wrapping
-
-	public func() ([sha256.Size]byte, error) // the SHA-256 of its public key
 
 	words   atomic.Pointer[dictionary]
 	wordsMu sync.Mutex // held while words is replaced
@@ -207,13 +204,6 @@ func newOwner(s *Service, sealer seal.Owner, root *seal.Root) *owner {
 		svc: s, id: AccountID(sealer.Account), sealer: sealer, keys: root.Keys(sealer), root: *root,
 		sessions: map[*Session]struct{}{},
 	}
-	own.public = sync.OnceValues(func() (sum [sha256.Size]byte, err error) {
-		private, err := own.privateKey()
-		if err != nil {
-			return sum, err
-		}
-		return sha256.Sum256(private.PublicKey().Bytes()), nil
-	})
 	own.epoch.Store(1)
 	own.words.Store(&dictionary{})
 	return own
@@ -234,19 +224,6 @@ func (own *owner) privateKey() (seal.PrivateKey, error) {
 		return seal.PrivateKey{}, ErrClosed
 	}
 	return own.root.PrivateKey(), nil
-}
-
-// checkKey makes sure that the public key in the account's row is the session's
-// own: the row could be changed by whoever can write to the store.
-func (own *owner) checkKey(row *Account) error {
-	sum, err := own.public()
-	if err != nil {
-		return err
-	}
-	if sha256.Sum256(row.Key.Public) != sum {
-		return fmt.Errorf("%w: account %s has another public key than its owner", ErrCorrupt, own.id)
-	}
-	return nil
 }
 
 func (own *owner) wipe() {

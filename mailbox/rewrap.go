@@ -135,8 +135,14 @@ func (o *opener) bind(m *Message, mbox MailboxID, uid UID) (key, envelope []byte
 		return nil, nil, err
 	}
 	defer sealed.DEK.Wipe()
+	return o.own.bindTo(&sealed, data, mbox, uid)
+}
+
+// bindTo wraps a message's key under the mailbox key, and seals its envelope data,
+// both for a place.
+func (own *owner) bindTo(sealed *seal.Message, data []byte, mbox MailboxID, uid UID) (key, envelope []byte, err error) {
 	place := seal.Place{Mailbox: int64(mbox), UID: uint32(uid)}
-	if key, err = o.own.keys.SealKey1(&sealed, place); err != nil {
+	if key, err = own.keys.SealKey1(sealed, place); err != nil {
 		return nil, nil, fmt.Errorf("wrap key: %w", err)
 	}
 	return key, sealed.SealEnvelope(place, data), nil

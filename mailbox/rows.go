@@ -175,6 +175,13 @@ type Delivery struct {
 	Flags      Flags
 	Day        Day
 	DeliveryID []byte // nil for APPEND: never a duplicate
+
+	// Bind, if it is not nil, makes key and envelope for stage 1, in the stead of
+	// Key and Envelope. It is called inside the transaction, and must be quick and
+	// not use the store. It may be called again, if the transaction is; it is not
+	// called once the Store's method has returned, which waits for the transaction
+	// then, whatever its context says.
+	Bind func(uid UID) (key, envelope []byte, err error)
 }
 
 // Receipt says where a delivery came to stand.

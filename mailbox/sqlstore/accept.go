@@ -42,6 +42,7 @@ func (s *Store) take(ctx context.Context, op string, in *intake, first func(*tx)
 		accounts:     in.accounts(),
 		destinations: in.destinations(),
 		grows:        true,
+		patient:      in.binds(),
 		run: func(t *tx) error {
 			if first != nil {
 				if err := first(t); err != nil {
@@ -55,6 +56,12 @@ func (s *Store) take(ctx context.Context, op string, in *intake, first func(*tx)
 			clearBodies(in.leaving, nil, err)
 		},
 	})
+}
+
+// binds reports whether a delivery is bound to its place, by keys that may go when
+// the caller's method returns.
+func (in *intake) binds() bool {
+	return slices.ContainsFunc(in.ds, func(d mailbox.Delivery) bool { return d.Bind != nil })
 }
 
 func (in *intake) store(t *tx) error {
@@ -170,7 +177,14 @@ func (t *tx) accept(d *mailbox.Delivery, b *body, r *mailbox.Receipt) error {
 	if err != nil || r.Duplicate {
 		return err
 	}
-	if err := t.addMessage(d.Account, messageOf(d, r)); err != nil {
+	m := messageOf(d, r)
+	if d.Bind != nil {
+		m.Stage = mailbox.StageWrapped
+		if m.Key, m.Envelope, err = d.Bind(r.UID); err != nil {
+			return fmt.Errorf("bind message: %w", err)
+		}
+	}
+	if err := t.addMessage(d.Account, m); err != nil {
 		return err
 	}
 	if err := t.addBody(b); err != nil {

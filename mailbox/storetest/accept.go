@@ -14,6 +14,8 @@ var acceptCases = []testCase{
 	{"accept/nothing", acceptNothing},
 	{"accept/what is stored", acceptStored},
 	{"accept/replaced key", acceptReplacedKey},
+	{"accept/bound", acceptBound},
+	{"accept/bound in vain", acceptUnbound},
 }
 
 var refuseCases = []testCase{
@@ -55,6 +57,34 @@ func acceptSeveral(e *env) {
 	}
 	equal(e, "UIDs", uids, []mailbox.UID{1, 1, 2, 1})
 	equal(e, "bob's", e.getAccount(bob).Used.Messages, int64(1))
+}
+
+// acceptBound: what the owner's session brings is at stage 1 in its place at once.
+func acceptBound(e *env) {
+	e.account(alice)
+	e.fill(inbox, 2)
+	d := e.message(0)
+	d.Key, d.Envelope = nil, nil
+	d.Bind = func(uid mailbox.UID) (key, envelope []byte, err error) {
+		return []byte(resealed(d.Blob, inbox, uid)), []byte("envelope " + resealed(d.Blob, inbox, uid)), nil
+	}
+	equal(e, "UID", e.accept(d)[0].UID, 3)
+	m := e.messages(inbox)[2]
+	equal(e, "stage", m.Stage, mailbox.StageWrapped)
+	equal(e, "key", string(m.Key), resealed(d.Blob, inbox, 3))
+	equal(e, "envelope", string(m.Envelope), "envelope "+resealed(d.Blob, inbox, 3))
+}
+
+func acceptUnbound(e *env) {
+	e.account(alice)
+	wrong := errors.New("it can't be bound")
+	d, other := e.message(0), e.message(0)
+	d.Bind = func(mailbox.UID) (key, envelope []byte, err error) { return nil, nil, wrong }
+	_, err := e.s.Accept(e.ctx, []mailbox.Delivery{other, d})
+	e.wantErr(err, wrong)
+	e.noBody(alice, d.Blob)
+	equal(e, "UIDs", e.uids(inbox), nil)
+	equal(e, "next UID", e.accept(e.message(0))[0].UID, 1)
 }
 
 func acceptNothing(e *env) {
