@@ -36,32 +36,36 @@ func newGnuPG(t *testing.T, accounts []account) gnupg {
 	return g
 }
 
+// gpgBoundary can't occur in base64: Thunderbird 153 takes every line for a boundary
+// that has it anywhere (mimeDecrypt.sys.mjs, processData), and then shows the mail empty.
+const gpgBoundary = "------------letter-of-gpg"
+
 // mail writes a PGP/MIME message (RFC 3156) whose ciphertext gpg made.
 func (g gnupg) mail(t *testing.T, from, to account, text string) string {
 	t.Helper()
 	inner := "Content-Type: text/plain; charset=utf-8\n\n" + text + "\n"
 	armored := run(t, inner, g.env, "gpg", "--batch", "--quiet", "--trust-model", "always", "--armor", "--encrypt", "--sign",
 		"--local-user", from.Address, "--recipient", to.Address, "--recipient", from.Address)
-	msg := fmt.Sprintf(`From: %s
-To: %s
+	msg := fmt.Sprintf(`From: %[1]s
+To: %[2]s
 Subject: a subject nobody should see
-Message-ID: <%s@%s>
+Message-ID: <%[3]s@client.invalid>
 Date: Mon, 23 Nov 2026 14:00:00 +0100
 User-Agent: tell-tale/1.0
 MIME-Version: 1.0
-Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary="b1"
+Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary="%[4]s"
 
---b1
+--%[4]s
 Content-Type: application/pgp-encrypted
 
 Version: 1
 
---b1
+--%[4]s
 Content-Type: application/octet-stream
 
-%s
---b1--
-`, from.Address, to.Address, strings.ReplaceAll(t.Name(), "/", "."), "client.invalid", armored)
+%[5]s
+--%[4]s--
+`, from.Address, to.Address, strings.ReplaceAll(t.Name(), "/", "."), gpgBoundary, armored)
 	return strings.ReplaceAll(msg, "\n", "\r\n")
 }
 
