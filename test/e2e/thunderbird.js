@@ -9,6 +9,10 @@ const mainWindow = () => Services.wm.getMostRecentWindow("mail:3pane");
 const mailTab = () => mainWindow().document.getElementById("tabmail").currentAbout3Pane;
 const messageWindow = () => mailTab().messageBrowser.contentWindow;
 const composeWindow = () => Services.wm.getMostRecentWindow("msgcompose");
+const rowOf = author => {
+  const view = mailTab().gDBView;
+  return [...Array(view?.rowCount ?? 0).keys()].findIndex(row => view.getMsgHdrAt(row).author.includes(author));
+};
 const server = () => MailServices.accounts.defaultAccount.incomingServer;
 
 const actions = {
@@ -18,11 +22,21 @@ const actions = {
     certs.addCertFromBase64(authority, "CT,C,C");
   },
 
-  // remember keeps a password as if the user had typed it and ticked the box.
-  async remember(origin, user, password) {
-    const login = Cc["@mozilla.org/login-manager/loginInfo;1"].createInstance(Ci.nsILoginInfo);
-    login.init(origin, null, origin, user, password, "", "");
-    await Services.logins.addLoginAsync(login);
+  // setUp makes the account as the account assistant does, with servers that it must
+  // find by the autoconfig of the address's domain, and proves them by a login.
+  async setUp(address, password) {
+    const load = name => ChromeUtils.importESModule(`resource:///modules/accountcreation/${name}.sys.mjs`)[name];
+    const domain = address.split("@")[1];
+    const { signal } = new AbortController();
+    const config = await load("FetchConfig").fromISP(domain, address, signal);
+    load("AccountConfig").replaceVariables(config, "Alice", address, password);
+    config.rememberPassword = true;
+    if (load("CreateInBackend").checkIncomingServerAlreadyExists(config)) {
+      return;
+    }
+    const verifier = new (load("ConfigVerifier"))(mainWindow().msgWindow, signal);
+    await verifier.verifyConfig(config, false);
+    await load("CreateInBackend").createAccountInBackend(config);
   },
 
   // makeKey makes an OpenPGP key, takes it for the identity of the account, and
@@ -48,6 +62,32 @@ const actions = {
     return result.exitCode == 0 ? "" : result.errorMsg;
   },
 
+  // discover begins what "Discover keys online" does for an address. It opens dialogs,
+  // which answerKeyDialog answers; discovered tells how it ended.
+  discover(address) {
+    const window = mainWindow();
+    window.discovery = null;
+    openpgp("keyLookupHelper").KeyLookupHelper
+      .lookupAndImportByEmail("interactive-import", window, address, true)
+      .then(found => (window.discovery = found ? "imported" : "nothing found"), fault => (window.discovery = String(fault)));
+  },
+
+  discovered() {
+    return mainWindow().discovery;
+  },
+
+  // answerKeyDialog accepts a key that is shown, without having compared fingerprints,
+  // and closes what tells of its import.
+  answerKeyDialog() {
+    for (const window of Services.wm.getEnumerator(null)) {
+      const dialog = window.document.querySelector("dialog");
+      if (/\/(confirmPubkeyImport|enigmailKeyImportInfo|keyImportInfo)\.xhtml$/i.test(window.location.href) && dialog?.acceptDialog) {
+        window.document.getElementById("acceptUnverified")?.click();
+        dialog.acceptDialog();
+      }
+    }
+  },
+
   // folders returns how many messages each folder has, by the folder's name.
   folders() {
     return Object.fromEntries(server().rootFolder.subFolders.map(f => [f.name, f.getTotalMessages(false)]));
@@ -57,15 +97,14 @@ const actions = {
     mailTab().displayFolder(server().rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox).URI);
   },
 
-  // rows returns how many messages the list shows.
-  rows() {
-    return mailTab().gDBView?.rowCount ?? 0;
+  // lists returns whether the list shows a message of an author.
+  lists(author) {
+    return rowOf(author) >= 0;
   },
 
-  // openFirst opens the first message of the list, again if it is open.
-  openFirst() {
-    mailTab().threadTree.selectedIndex = -1;
-    mailTab().threadTree.selectedIndex = 0;
+  // open opens the author's message.
+  open(author) {
+    mailTab().threadTree.selectedIndex = rowOf(author);
   },
 
   // shown returns the opened message as its reader sees it.
