@@ -17,11 +17,15 @@ import (
 )
 
 // postgres is a PostgreSQL server of a test's own, reached by a socket.
-type postgres struct{ url string }
+type postgres struct {
+	url string
+	pid int
+}
 
 // startPostgres makes and starts a server, which ends with the test. It refuses to be
-// root, so root runs it as the user whom its package has made.
-func startPostgres(t *testing.T) postgres {
+// root, so root runs it as the user whom its package has made. Unless a setting says
+// otherwise it does not wait for the disk.
+func startPostgres(t *testing.T, settings ...string) postgres {
 	t.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
@@ -45,7 +49,11 @@ func startPostgres(t *testing.T) postgres {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-k", dir, "-h", "", "-c", "fsync=off")
+	args := []string{"-D", filepath.Join(dir, "data"), "-k", dir, "-h", "", "-c", "fsync=off"}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	server := exec.Command(filepath.Join(bin, "postgres"), args...)
 	server.SysProcAttr, server.Dir = attr, dir
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -55,7 +63,7 @@ func startPostgres(t *testing.T) postgres {
 		_ = server.Wait() // it says that it was interrupted
 	})
 	awaitPostgres(t, filepath.Join(dir, "data", "postmaster.pid"))
-	return postgres{"postgres://restante@/postgres?" + url.Values{"host": {dir}}.Encode()}
+	return postgres{"postgres://restante@/postgres?" + url.Values{"host": {dir}}.Encode(), server.Process.Pid}
 }
 
 // ordinaryUser is who runs the server.
