@@ -29,7 +29,7 @@ func reachOf(cfg *config.Config) reach {
 	}
 	r.write = append(r.write, cfg.Confine.Folders...)
 	r.read = append(r.read, cfg.Queue.DKIMDir)
-	for _, file := range []string{cfg.TLS.CertFile, cfg.TLS.KeyFile, cfg.StorePasswordFile, cfg.HintBusCredentials} {
+	for _, file := range []string{cfg.TLS.CertFile, cfg.TLS.KeyFile, cfg.StorePasswordFile, cfg.HintBusCredentials, cfg.S3.CredentialsFile} {
 		if file != "" {
 			r.read = append(r.read, filepath.Dir(file), folderOf(file))
 		}

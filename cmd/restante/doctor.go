@@ -68,7 +68,7 @@ func runDoctor(ctx context.Context, e env, f *doctorFlags) error {
 		}
 	}
 	x := &examined{out: e.stdout}
-	x.print("machine", machineFindings(f.configFile, cfg, e.getenv))
+	x.print("machine", append(machineFindings(f.configFile, cfg, e.getenv), bucketFindings(ctx, &cfg.S3)...))
 	r := &doctor.Resolver{Servers: cfg.DNS.Servers}
 	if len(r.Servers) == 0 {
 		r.Servers = queue.SystemServers()
@@ -118,6 +118,9 @@ func machineFindings(configFile string, cfg *config.Config, getenv func(string) 
 	keyFile, err := cfg.RelayKeyPath(getenv)
 	if err == nil {
 		secrets = append(secrets, keyFile)
+	}
+	if cfg.S3.CredentialsFile != "" {
+		secrets = append(secrets, cfg.S3.CredentialsFile)
 	}
 	all = append(all, doctor.Files(cfg.DataDir, secrets...)...)
 	return append(all, keyCopyFinding(cfg, getenv), confineFinding(cfg))

@@ -100,7 +100,7 @@ func storeOptions(cfg *config.Config, log *slog.Logger) (sqlstore.Options, error
 	o := sqlstore.Options{PasswordFile: cfg.StorePasswordFile, RequireSync: cfg.RequireSync,
 		HintBus: cfg.HintBus, HintBusCredentials: cfg.HintBusCredentials, Program: "restante " + version(), Log: log}
 	if kind == config.Postgres {
-		o.URL = target
+		o.URL, o.Objects = target, objectOptions(&cfg.S3)
 	} else {
 		o.Path, o.Reserve = target, int64(cfg.Limits.DiskReserve)
 	}

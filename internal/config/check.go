@@ -215,9 +215,13 @@ func (c *Config) checkStore(k *checker) {
 		if c.HintBus != "" {
 			k.fault("hint_bus", "an SQLite store has no other nodes; leave this out")
 		}
+		if c.S3.Bucket != "" {
+			k.fault("s3.bucket", "an SQLite store has large bodies in files; leave this out")
+		}
 		return
 	}
 	c.checkHintBus(k)
+	c.checkS3(k)
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" && !u.Query().Has("host") { // a socket is named there
 		k.fault("store", "%v", errStore)

@@ -123,6 +123,11 @@ type Config struct {
 	// What the relay can still open once it runs.
 	Confine Confine `toml:"confine"`
 
+	// Bodies of more than 64 KB in an object store that speaks S3, beside a PostgreSQL
+	// store. It gets sealed bytes under names without meaning. While it can't be
+	// reached, large mail is put off and small mail taken.
+	S3 S3 `toml:"s3"`
+
 	// The log, which goes to standard error.
 	Log Log `toml:"log"`
 }

@@ -50,6 +50,7 @@ func Default() *Config {
 		Expiry:  Expiry{InboxDays: 20, SentDays: 20, TrashDays: 20, JunkDays: 20, LargeDays: 7, LargeSize: 200 << 10, IdleDays: 90, BackupIdleDays: 400},
 		DNS:     DNS{Servers: []string{}},
 		Queue:   defaultQueue(),
+		S3:      S3{Region: "us-east-1"},
 		Confine: Confine{Enabled: true, Folders: []string{"/var/backups/restante"}},
 		Log:     Log{Level: "info", Format: "text"},
 	}

@@ -78,7 +78,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 var equal = cmp.Options{cmpopts.EquateEmpty(), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 
 // settingFiles are the sources that have the settings.
-var settingFiles = []string{"config.go", "outgoing.go"}
+var settingFiles = []string{"config.go", "outgoing.go", "push.go", "s3.go"}
 
 // example makes the example from the comments of the settings and the defaults.
 func example(t *testing.T) []byte {

@@ -34,8 +34,8 @@ var _ mailbox.BodyWriter = (*body)(nil)
 // largeBodies is where an engine has the bodies that are too large for a row. Each
 // of them has a row in body_file, which says that it is there.
 type largeBodies interface {
-	// create begins a body.
-	create(ctx context.Context, id mailbox.AccountID, blob seal.BlobID) (largeBody, error)
+	// create begins a body of size bytes.
+	create(ctx context.Context, id mailbox.AccountID, blob seal.BlobID, size int64) (largeBody, error)
 
 	// take is called in the transaction that adds the row.
 	take(t *tx, b *body) error
@@ -45,6 +45,10 @@ type largeBodies interface {
 
 	// open opens a body that had a row a moment ago.
 	open(ctx context.Context, q querier, id mailbox.AccountID, blob seal.BlobID, size int64) (mailbox.BodyReader, error)
+
+	// hold is called at the begin of a snapshot from which bodies will be copied: it
+	// keeps those that it names.
+	hold(q querier) error
 
 	// copy writes the bytes of a body to w, as q's snapshot has them.
 	copy(q querier, id mailbox.AccountID, blob seal.BlobID, size int64, w io.Writer) error
@@ -95,7 +99,7 @@ func (s *Store) CreateBody(ctx context.Context, id mailbox.AccountID, blob seal.
 		return b, nil
 	}
 	var err error
-	if b.large, err = s.large.create(ctx, id, blob); err != nil {
+	if b.large, err = s.large.create(ctx, id, blob, size); err != nil {
 		return nil, fmt.Errorf("create body: %w", err)
 	}
 	return b, nil
@@ -165,8 +169,8 @@ const (
 )
 
 // OpenBody implements mailbox.Store. A reader keeps what it opened, whatever
-// happens to the message: on SQLite for as long as it likes, on PostgreSQL for an
-// hour (spareBodies) and until the store is closed.
+// happens to the message: on SQLite for as long as it likes, on PostgreSQL for half
+// an hour (spareBodies) and until the store is closed.
 func (s *Store) OpenBody(ctx context.Context, id mailbox.AccountID, blob seal.BlobID) (mailbox.BodyReader, error) {
 	var r mailbox.BodyReader
 	err := s.readOne(ctx, "open body", func(q querier) error {

@@ -159,31 +159,38 @@ const queryEveryFile = `SELECT account_id, blob_id, size FROM body_file`
 
 // checkFiles compares the rows of files with the files.
 func (s *Store) checkFiles(ctx context.Context) error {
+	return s.checkRead(ctx, func(q querier) error {
+		var list []held
+		var h held
+		err := q.each(queryEveryFile, []any{num(&h.id), blobColumn{&h.blob}, num(&h.size)}, func() error {
+			list = append(list, h)
+			return nil
+		})
+		found := []error{err}
+		for _, h := range list {
+			wrong := s.files.check(h.blob, h.size)
+			if _, err := q.bodyFile(h.id, h.blob); wrong != nil && err == nil { // not expunged meanwhile
+				found = append(found, wrong)
+			}
+		}
+		return errors.Join(found...)
+	})
+}
+
+// held is a large body as its row has it.
+type held struct {
+	place
+	size int64
+}
+
+// checkRead runs f on a reader, also while the store is being closed.
+func (s *Store) checkRead(ctx context.Context, f func(querier) error) error {
 	on, err := s.readers.get(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.readers.put(on, false)
-	q := querier{ctx, on}
-	type held struct {
-		id   mailbox.AccountID
-		blob seal.BlobID
-		size int64
-	}
-	var list []held
-	var h held
-	err = q.each(queryEveryFile, []any{num(&h.id), blobColumn{&h.blob}, num(&h.size)}, func() error {
-		list = append(list, h)
-		return nil
-	})
-	found := []error{err}
-	for _, h := range list {
-		wrong := s.files.check(h.blob, h.size)
-		if _, err := q.bodyFile(h.id, h.blob); wrong != nil && err == nil { // not expunged meanwhile
-			found = append(found, wrong)
-		}
-	}
-	return errors.Join(found...)
+	return f(querier{ctx, on})
 }
 
 func (b *bodyFiles) check(blob seal.BlobID, size int64) error {

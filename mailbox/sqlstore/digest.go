@@ -60,6 +60,9 @@ func (s *Store) Digest(ctx context.Context) (Digest, error) {
 	defer release()
 	var d Digest
 	err = s.read(ctx, "digest", func(q querier) error {
+		if err := s.large.hold(q); err != nil {
+			return err
+		}
 		d, err = s.digestAll(q, tables)
 		return err
 	})

@@ -47,6 +47,9 @@ func Mirror(ctx context.Context, from, to *Store, o MirrorOptions) (Progress, er
 	defer release()
 	m := &mirror{ctx: ctx, from: from, to: to, o: o, tables: tables}
 	err = from.read(ctx, "copy store", func(q querier) error {
+		if err := from.large.hold(q); err != nil {
+			return err
+		}
 		m.source = q
 		return m.run()
 	})

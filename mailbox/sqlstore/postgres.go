@@ -47,7 +47,9 @@ type postgres struct {
 	dbs    [3]*sql.DB // by role
 	bodies *chunkBodies
 	nodes  hinter
-	guard  *session // keeps other nodes away, if nobody else may have the store
+
+	objects *objectBodies // nil if large bodies are in the database
+	guard   *session      // keeps other nodes away, if nobody else may have the store
 
 	timeline timeline    // that the writer was last connected to
 	synced   time.Time   // when the server was last seen to have a synchronous standby
@@ -69,7 +71,15 @@ func (e *postgres) prepare(context.Context) error {
 	e.dbs[reads], e.dbs[writes], e.dbs[writesLoosely] = e.openDB(e.config), e.openDB(writer), e.openDB(loose)
 	e.bodies = newChunkBodies(e)
 	e.s.large = e.bodies
-	return nil
+	if e.s.opts.Objects == nil {
+		return nil
+	}
+	bucket, err := newObjectStore(*e.s.opts.Objects)
+	if err == nil {
+		e.objects = newObjectBodies(e.bodies, bucket)
+		e.s.large = e.objects
+	}
+	return err
 }
 
 // openDB makes sessions possible. None is kept open for the next: the store
@@ -107,6 +117,9 @@ func (e *postgres) ready(ctx context.Context) error {
 	if err := e.inspect(ctx, e.s.writer.on); err != nil {
 		return err
 	}
+	if err := e.openObjects(ctx); err != nil {
+		return err
+	}
 	if e.s.opts.HintBus == "" {
 		e.nodes = listen(e)
 		return nil
@@ -128,6 +141,9 @@ func (e *postgres) close() error {
 	}
 	if e.bodies != nil {
 		errs = append(errs, e.bodies.sessions.close())
+	}
+	if e.objects != nil {
+		errs = append(errs, e.objects.sessions.close())
 	}
 	for _, db := range e.dbs {
 		if db != nil {

@@ -142,7 +142,7 @@ func TestPostgresPlans(t *testing.T) {
 	}
 	may := append([]string{"queryFilesOf", "postgresTimeline", "postgresSync", "postgresOldLoose",
 		"postgresLastTimeline", "postgresSetTimeline", "raiseMailboxes", "raiseAccounts",
-		"queryCalendar", "querySetCalendar"}, mayScan...)
+		"queryCalendar", "querySetCalendar", "postgresHold", "postgresMayDoom", "postgresLost"}, mayScan...)
 	for name, text := range everyQuery(t) {
 		if isInvariant(name) || slices.Contains(may, name) {
 			continue

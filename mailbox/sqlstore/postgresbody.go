@@ -18,7 +18,7 @@ import (
 // that does not wait for the disk; the commit that adds the body's row comes after
 // them in the server's log, and makes them durable with itself. Until then the
 // body is listed in loose, and a crash leaves it there for the sweep. A deleted
-// body goes back to loose for an hour, for those who have it open.
+// body goes back to loose for half an hour, for those who have it open.
 type chunkBodies struct {
 	e        *postgres
 	sessions *readerPool
@@ -30,7 +30,8 @@ const (
 	// chunkSize is part of the schema: the bytes of a body are found by it.
 	chunkSize = 64 << 10
 
-	// spareBodies is how many hours a body is spared that has no row.
+	// spareBodies is how many quarters of an hour a body is spared that has no row,
+	// after the present one. With the time between two sweeps that is an hour at most.
 	spareBodies = 1
 
 	// chunkWriters bounds the connections on which bodies come in.
@@ -45,26 +46,27 @@ func newChunkBodies(e *postgres) *chunkBodies {
 }
 
 const (
-	postgresAddLoose  = `INSERT INTO loose (account_id, blob_id, hour) VALUES ($1, $2, $3)`
+	postgresAddLoose  = `INSERT INTO loose (account_id, blob_id, quarter) VALUES ($1, $2, $3)`
 	postgresAddChunk  = `INSERT INTO chunk (account_id, blob_id, n, data) VALUES ($1, $2, $3, $4)`
 	postgresDropLoose = `DELETE FROM loose WHERE account_id = $1 AND blob_id = $2`
+	postgresTakeLoose = `DELETE FROM loose WHERE account_id = $1 AND blob_id = $2 AND quarter >= 0`
 	postgresDropChunk = `DELETE FROM chunk WHERE account_id = $1 AND blob_id = $2`
 	postgresChunk     = `SELECT data FROM chunk WHERE account_id = $1 AND blob_id = $2 AND n = $3`
 	postgresSizeOf    = `SELECT coalesce(sum(length(data)), 0)::bigint FROM chunk WHERE account_id = $1 AND blob_id = $2`
-	postgresOldLoose  = `SELECT account_id, blob_id FROM loose WHERE hour < $1 LIMIT 20`
+	postgresOldLoose  = `SELECT account_id, blob_id FROM loose WHERE quarter < $1 LIMIT 20`
 )
 
-func (c *chunkBodies) hour() int64 { return c.e.s.opts.Now().Unix() / 3600 }
+func (c *chunkBodies) quarter() int64 { return c.e.s.opts.Now().Unix() / (15 * 60) }
 
-func (c *chunkBodies) create(ctx context.Context, id mailbox.AccountID, blob seal.BlobID) (largeBody, error) {
+func (c *chunkBodies) create(ctx context.Context, id mailbox.AccountID, blob seal.BlobID, _ int64) (largeBody, error) {
 	n := &newChunks{c: c, id: id, blob: blob, ctx: context.WithoutCancel(ctx), data: make([]byte, 0, chunkSize)}
-	return n, n.exec(postgresAddLoose, int64(id), blob[:], c.hour())
+	return n, n.exec(postgresAddLoose, int64(id), blob[:], c.quarter())
 }
 
 // take takes the body out of loose. If it isn't there the sweep was faster; if it
 // is shorter than it was, the server crashed meanwhile.
 func (c *chunkBodies) take(t *tx, b *body) error {
-	n, err := t.exec(postgresDropLoose, int64(b.account), b.blob[:])
+	n, err := t.exec(postgresTakeLoose, int64(b.account), b.blob[:])
 	if err != nil {
 		return err
 	}
@@ -79,9 +81,12 @@ func (c *chunkBodies) take(t *tx, b *body) error {
 }
 
 func (c *chunkBodies) drop(t *tx, id mailbox.AccountID, blob seal.BlobID) error {
-	_, err := t.exec(postgresAddLoose, int64(id), blob[:], c.hour())
+	_, err := t.exec(postgresAddLoose, int64(id), blob[:], c.quarter()+1)
 	return err
 }
+
+// hold has nothing to do: a snapshot sees the chunks that were there.
+func (*chunkBodies) hold(querier) error { return nil }
 
 func (c *chunkBodies) open(_ context.Context, _ querier, id mailbox.AccountID, blob seal.BlobID, size int64) (mailbox.BodyReader, error) {
 	return &chunkReader{s: c.e.s, id: id, blob: blob, size: size, have: -1}, nil
@@ -104,11 +109,14 @@ func (c *chunkBodies) copy(q querier, id mailbox.AccountID, blob seal.BlobID, si
 	return nil
 }
 
+// outsideChunks says that a body is in an object store.
+const outsideChunks = `(c.n IS NULL AND EXISTS (SELECT 1 FROM meta WHERE objects <> ''))`
+
 const postgresLost = `SELECT body_file.account_id, body_file.blob_id FROM body_file LEFT JOIN (
 	SELECT account_id, blob_id, count(*) AS n, max(n) AS last, sum(length(data)) AS bytes
 	FROM chunk GROUP BY account_id, blob_id) AS c
 	ON c.account_id = body_file.account_id AND c.blob_id = body_file.blob_id
-	WHERE coalesce(c.bytes, 0) <> size OR c.n <> c.last + 1`
+	WHERE (coalesce(c.bytes, 0) <> size OR c.n <> c.last + 1) AND NOT ` + outsideChunks
 
 func (c *chunkBodies) lost(q querier) (list []place, err error) {
 	var p place
@@ -122,10 +130,10 @@ func (c *chunkBodies) lost(q querier) (list []place, err error) {
 // check has nothing to do: what must hold of chunks are invariants.
 func (c *chunkBodies) check(context.Context) error { return nil }
 
-// sweep removes bodies that have been loose for an hour. Whoever deletes the row
+// sweep removes bodies that have been loose for long enough. Whoever deletes the row
 // in loose first, a sweep or the transaction that takes the body, has it.
 func (c *chunkBodies) sweep(ctx context.Context) error {
-	before := c.hour() - spareBodies
+	before := c.quarter() - spareBodies
 	for {
 		n, err := c.sweepSome(ctx, before)
 		if err != nil || n == 0 {
@@ -135,18 +143,28 @@ func (c *chunkBodies) sweep(ctx context.Context) error {
 }
 
 func (c *chunkBodies) sweepSome(ctx context.Context, before int64) (int, error) {
-	var old []place
+	old, err := c.oldLoose(ctx, before)
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	return len(old), c.forget(ctx, old)
+}
+
+// oldLoose lists some bodies that have been loose since before a quarter of an hour.
+func (c *chunkBodies) oldLoose(ctx context.Context, before int64) (old []place, err error) {
 	var p place
-	err := c.e.s.readOne(ctx, "sweep bodies", func(q querier) error {
+	err = c.e.s.readOne(ctx, "sweep bodies", func(q querier) error {
 		return q.each(postgresOldLoose, []any{num(&p.id), blobColumn{&p.blob}}, func() error {
 			old = append(old, p)
 			return nil
 		}, before)
 	})
-	if err != nil || len(old) == 0 {
-		return 0, err
-	}
-	return len(old), c.e.s.write(ctx, "sweep bodies", func(t *tx) error {
+	return old, err
+}
+
+// forget deletes bodies from loose, and their chunks.
+func (c *chunkBodies) forget(ctx context.Context, old []place) error {
+	return c.e.s.write(ctx, "sweep bodies", func(t *tx) error {
 		for _, p := range old {
 			n, err := t.exec(postgresDropLoose, int64(p.id), p.blob[:])
 			if err == nil && n > 0 {
@@ -305,7 +323,7 @@ var postgresInvariants = []invariant{
 			SELECT account_id, blob_id, count(*) AS n, max(n) AS last, sum(length(data)) AS bytes
 			FROM chunk GROUP BY account_id, blob_id) AS c
 		ON c.account_id = body_file.account_id AND c.blob_id = body_file.blob_id
-		WHERE coalesce(c.bytes, 0) <> size OR c.n <> c.last + 1 OR c.n <> (size + 65535) / 65536`},
+		WHERE (coalesce(c.bytes, 0) <> size OR c.n <> c.last + 1 OR c.n <> (size + 65535) / 65536) AND NOT ` + outsideChunks},
 	{"chunks belong to one body, or are loose", `
 		SELECT chunk.account_id, chunk.n FROM chunk
 		LEFT JOIN body_file ON body_file.account_id = chunk.account_id AND body_file.blob_id = chunk.blob_id

@@ -102,7 +102,7 @@ func TestPlaceholders(t *testing.T) {
 // mayScan are the queries that read whole tables, and may: they are no part of a
 // client's request.
 var mayScan = []string{
-	"queryVersion", "queryMeta", "querySetSchema", "querySetCheck", "queryCalendar", "querySetCalendar", "queryPlace", "querySetPlace", "queryTakeIdentity", "queryProgram", "querySetProgram", // one row
+	"queryVersion", "queryMeta", "querySetSchema", "querySetCheck", "queryCalendar", "querySetCalendar", "queryPlace", "querySetPlace", "queryTakeIdentity", "queryProgram", "querySetProgram", "queryObjects", "querySetObjects", // one row
 	"queryOldDeliveries", "queryLongMemories", "queryExpirePushTokens", "queryEveryFile", "queryIntegrity", "queryWrongCounters", "queryWrongNumbers", // sweep and check
 	"queryCensus", "queryWaiting", "queryForgetLeases", // what the operator asks for
 }

@@ -246,7 +246,7 @@ var sqliteMend = []string{`REINDEX`}
 var postgresTidy = []string{
 	`DELETE FROM loose WHERE EXISTS (SELECT 1 FROM body_file
 		WHERE body_file.account_id = loose.account_id AND body_file.blob_id = loose.blob_id)`,
-	`INSERT INTO loose (account_id, blob_id, hour) SELECT DISTINCT account_id, blob_id, 0::bigint FROM chunk
+	`INSERT INTO loose (account_id, blob_id, quarter) SELECT DISTINCT account_id, blob_id, 0::bigint FROM chunk
 		WHERE NOT EXISTS (SELECT 1 FROM body_file WHERE body_file.account_id = chunk.account_id AND body_file.blob_id = chunk.blob_id)
 		AND NOT EXISTS (SELECT 1 FROM loose WHERE loose.account_id = chunk.account_id AND loose.blob_id = chunk.blob_id)`,
 }

@@ -16,7 +16,7 @@ type fileBodies struct{ s *Store }
 
 var _ largeBodies = fileBodies{}
 
-func (f fileBodies) create(_ context.Context, _ mailbox.AccountID, blob seal.BlobID) (largeBody, error) {
+func (f fileBodies) create(_ context.Context, _ mailbox.AccountID, blob seal.BlobID, _ int64) (largeBody, error) {
 	file, err := f.s.files.create(blob)
 	if err != nil {
 		return nil, classifyFile(err)
@@ -51,6 +51,9 @@ func (f fileBodies) open(_ context.Context, q querier, id mailbox.AccountID, blo
 	}
 	return r, nil
 }
+
+// hold has nothing to do: whoever copies has asked bodyFiles.hold before.
+func (fileBodies) hold(querier) error { return nil }
 
 // copy reads the file: files are held while a snapshot is copied.
 func (f fileBodies) copy(q querier, id mailbox.AccountID, blob seal.BlobID, size int64, w io.Writer) error {

@@ -57,6 +57,10 @@ type Options struct {
 	HintBus            string
 	HintBusCredentials string
 
+	// Objects says where the large bodies of a store on PostgreSQL are. The default is
+	// the database. Once a store has had any, it needs to know where.
+	Objects *ObjectOptions
+
 	// BodyDir is the folder of the bodies too large for the database, which no
 	// other store may use. The default is Path with ".bodies" added.
 	BodyDir string
@@ -121,6 +125,9 @@ type Options struct {
 func (o *Options) setDefaults() error {
 	if (o.Path == "") == (o.URL == "") {
 		return errors.New("give it either a path or a URL")
+	}
+	if o.Objects != nil && o.URL == "" {
+		return errors.New("only a store on PostgreSQL has bodies in an object store")
 	}
 	if o.KeyCheck == nil && o.CopyOf != nil {
 		o.KeyCheck = o.CopyOf.opts.KeyCheck

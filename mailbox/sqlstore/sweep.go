@@ -15,9 +15,10 @@ import (
 	"github.com/restante/restante/mailbox/seal"
 )
 
-// orphanAge is how old a file without a row must be to be swept away. A
-// delivery that still has to commit is younger.
-const orphanAge = time.Hour
+// orphanAge is how old a file without a row must be to be swept away. A delivery
+// that still has to commit is younger; with the time between two sweeps, nothing is
+// left for an hour.
+const orphanAge = 25 * time.Minute
 
 // startSweeper sweeps now and then until Close.
 func (s *Store) startSweeper() {

@@ -61,8 +61,8 @@ func TestSweepFiles(t *testing.T) {
 	if err := os.Chtimes(foreign, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
 		t.Fatal(err)
 	}
-	old, oldNew := leftOver(t, s, "", 61*time.Minute), leftOver(t, s, unfinished, 61*time.Minute)
-	young, youngNew := leftOver(t, s, "", 59*time.Minute), leftOver(t, s, unfinished, 59*time.Minute)
+	old, oldNew := leftOver(t, s, "", 26*time.Minute), leftOver(t, s, unfinished, 26*time.Minute)
+	young, youngNew := leftOver(t, s, "", 24*time.Minute), leftOver(t, s, unfinished, 24*time.Minute)
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/restante/restante/mailbox"
@@ -26,7 +27,17 @@ type testCase struct {
 // Run runs every case, each on a store of its own that open makes. The cases run
 // in parallel, and close their stores.
 func Run(t *testing.T, open func(t *testing.T) mailbox.Store) {
-	for _, c := range allCases() {
+	runAll(t, allCases(), open)
+}
+
+// RunBodies runs the cases in which large bodies have a part, for an engine that has
+// several places for them.
+func RunBodies(t *testing.T, open func(t *testing.T) mailbox.Store) {
+	runAll(t, slices.Concat(bodyCases, copyCases, replaceCases, queueCases), open)
+}
+
+func runAll(t *testing.T, cases []testCase, open func(t *testing.T) mailbox.Store) {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnv(t, open(t))

@@ -54,6 +54,7 @@ var rules = map[string][]string{
 	"internal/redact":     {},
 	"internal/scram":      {},
 	"internal/transcript": {},
+	"test/bucket":         {},
 	"test/layers":         {},
 	"test/dovecot":        {},
 	"test/nameserver":     {},
