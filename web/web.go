@@ -27,7 +27,8 @@
 // autoconfig and Microsoft's autodiscover, and a Web Key Directory
 // (draft-koch-openpgp-webkey-service) of the certificates that owners publish. For
 // other relays there is the domain's MTA-STS policy (RFC 8461), and a door for mail
-// beside SMTP, /mxdeliv.
+// beside SMTP, /mxdeliv, and an answer to which of their own ports are reached from
+// outside (reach.go).
 //
 // Errors become answers in one place, status.go. The text of an unknown error never
 // leaves the process.
@@ -39,6 +40,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/restante/restante/internal/addr"
@@ -84,6 +86,13 @@ type Options struct {
 	// Peer gives the token of a connection's network; nil means that nothing is
 	// counted by network. It works on connections that Serve accepts.
 	Peer func(net.Conn) mailbox.Peer
+
+	// ClientIP returns the address of a connection's client, and false for one that
+	// many share. With it, relays that ask are told which of their ports are reached
+	// from here; nil tells nobody. ReachPorts are those that can be asked after; nil is
+	// the variable ReachPorts.
+	ClientIP   func(net.Conn) (netip.Addr, bool)
+	ReachPorts []int
 
 	Limits Limits
 	Log    *slog.Logger     // nil discards
@@ -134,6 +143,8 @@ type Server struct {
 	pages   map[string]*template.Template
 	visits  *visits
 	handler http.Handler
+
+	reaching *pacer
 }
 
 // New returns a Server. The error names the option at fault.
@@ -157,7 +168,10 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, domain: postmaster.Domain(), visits: newVisits(o.Limits, o.Now)}
+	if o.ReachPorts == nil {
+		o.ReachPorts = ReachPorts
+	}
+	s := &Server{o: o, domain: postmaster.Domain(), visits: newVisits(o.Limits, o.Now), reaching: newPacer(reachAll, reachNetwork)}
 	if s.pages, err = parsePages(); err != nil {
 		return nil, err
 	}
@@ -208,6 +222,7 @@ func (s *Server) routes() *http.ServeMux {
 		"GET /.well-known/mta-sts.txt":                     s.mtaSTS,
 		"GET /.well-known/restante/dkim/{selector}":        s.dkimKey,
 		"POST " + deliverPath:                              s.deliver,
+		"POST " + reachPath:                                s.reach,
 
 		"GET /style.css":  staticFile("style.css"),
 		"GET /work.js":    staticFile("work.js"),

@@ -185,7 +185,7 @@ func (p citizen) write(t *testing.T, to citizen, subject string) {
 // read waits for the next letter, from somebody whose key is known.
 func (p citizen) read(t *testing.T, from citizen) gateway.Letter {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	mail, err := p.inbox.Next(ctx)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/internal/config"
 	"github.com/restante/restante/internal/doctor"
 	"github.com/restante/restante/mta/queue"
@@ -48,7 +49,7 @@ func doctorCommand(e env) *cobra.Command {
 	cmd.Flags().StringVar(&f.configFile, "config", defaultConfigFile, "configuration `FILE` of the relay")
 	cmd.Flags().StringArrayVar(&f.ips, "ip", nil, "a public `ADDRESS` of this machine, if it can't know it (behind NAT); may be repeated")
 	cmd.Flags().BoolVar(&f.mail, "mail", false, "also make an account, send it an encrypted mail as a client does, fetch it, and remove the account")
-	cmd.Flags().StringVar(&f.peer, "peer", "", "also send an encrypted mail to this `ADDRESS` at another relay, and wait until it is taken")
+	cmd.Flags().StringVar(&f.peer, "peer", "", "also have the relay of this `ADDRESS` try the ports of this one, and send an encrypted mail there")
 	cmd.Flags().BoolVar(&f.keyCopied, "key-copied", false, "remember that you have a copy of the relay key elsewhere")
 	return cmd
 }
@@ -75,6 +76,9 @@ func runDoctor(ctx context.Context, e env, f *doctorFlags) error {
 	}
 	x.print("DNS", dnsFindings(ctx, r, cfg, ips))
 	x.print("ports", portFindings(ctx, r, cfg))
+	if f.peer != "" {
+		x.print("ports, from outside", outsideFindings(ctx, r, cfg, f.peer))
+	}
 	if f.mail || f.peer != "" {
 		x.print("mail", mailFindings(ctx, e, f, cfg))
 	}
@@ -167,6 +171,27 @@ func dnsFindings(ctx context.Context, r *doctor.Resolver, cfg *config.Config, ip
 // portFindings connects to the ports as clients do, with the certificates that they
 // trust.
 func portFindings(ctx context.Context, r *doctor.Resolver, cfg *config.Config) []doctor.Finding {
+	return doctor.Ports(ctx, r, cfg.Hostname, publicPorts(cfg), nil, time.Now())
+}
+
+// outsideFindings has the relay of another domain try the same ports.
+func outsideFindings(ctx context.Context, r *doctor.Resolver, cfg *config.Config, peer string) []doctor.Finding {
+	if cfg.Queue.ProxyAll {
+		return []doctor.Finding{{Check: "from outside", State: doctor.Unsure, Text: "not tried: queue.proxy_all lets nobody outside see this machine"}}
+	}
+	to, err := addr.Parse(peer)
+	if err != nil {
+		return []doctor.Finding{mailFault("from outside", fmt.Errorf("--peer: %w", err))}
+	}
+	roots, err := otherRoots(cfg.Queue.CAFile)
+	if err != nil {
+		return []doctor.Finding{mailFault("from outside", err)}
+	}
+	return doctor.Outside(ctx, r, doctor.Peer{Domain: to.Domain(), HTTPS: cfg.Queue.HTTPSPort, TLS: roots}, cfg.Hostname, publicPorts(cfg))
+}
+
+// publicPorts are the ports that clients and other relays use.
+func publicPorts(cfg *config.Config) []doctor.Port {
 	l := &cfg.Listen
 	var ports []doctor.Port
 	for _, p := range []struct {
@@ -184,7 +209,7 @@ func portFindings(ctx context.Context, r *doctor.Resolver, cfg *config.Config) [
 			ports = append(ports, doctor.Port{Name: p.name, Port: n, TLS: p.tls})
 		}
 	}
-	return doctor.Ports(ctx, r, cfg.Hostname, ports, nil, time.Now())
+	return ports
 }
 
 // keyCopyFile remembers that the operator has a copy of the key.

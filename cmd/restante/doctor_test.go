@@ -28,7 +28,23 @@ type examinedRelay struct {
 
 func newExaminedRelay(t *testing.T) *examinedRelay {
 	t.Helper()
-	x := &examinedRelay{dns: nameserver.Start(t)}
+	return startExaminedRelay(t, nameserver.Start(t), freeListeners(t), "")
+}
+
+// freeListeners are addresses for the ports of a relay.
+func freeListeners(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, l := range []string{"smtps", "submission", "mx", "imaps", "imap", "https"} {
+		all[l] = freeAddress(t)
+	}
+	return all
+}
+
+// startExaminedRelay runs a relay with more in its configuration.
+func startExaminedRelay(t *testing.T, dns *nameserver.Server, listeners map[string]string, more string) *examinedRelay {
+	t.Helper()
+	x := &examinedRelay{dns: dns}
 	dir, err := os.MkdirTemp("", "r") // a short path, for the socket
 	if err != nil {
 		t.Fatal(err)
@@ -36,9 +52,10 @@ func newExaminedRelay(t *testing.T) *examinedRelay {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	text := "domain = \"here.test\"\nhostname = \"mx.here.test\"\ndata_dir = '" + filepath.Join(dir, "data") + "'\n" +
 		"[dns]\nservers = [\"" + x.dns.Address + "\"]\n"
-	for _, l := range []string{"smtps", "submission", "mx", "imaps", "imap", "https"} {
-		text += "[listen." + l + "]\naddress = \"" + freeAddress(t) + "\"\nnetwork = \"shared\"\n"
+	for name, address := range listeners {
+		text += "[listen." + name + "]\naddress = \"" + address + "\"\nnetwork = \"shared\"\n"
 	}
+	text += more
 	x.file = filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(x.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -57,6 +57,8 @@ type relayOptions struct {
 	now      func() time.Time // for certificates; nil is the clock
 	acmeTick <-chan time.Time // when to look whether one is due; nil is every hour
 
+	reachPorts []int // ports that others can have tried; nil is those of mail
+
 	names []string // further names and addresses in the relay's own certificate
 }
 
@@ -112,7 +114,7 @@ func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv
 	if err := r.listenAll(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := r.makeWeb(signup); err != nil {
+	if err := r.makeWeb(signup, o); err != nil {
 		return nil, err
 	}
 	if cfg.AdminSocket != "" {

@@ -37,10 +37,10 @@ func (r *relay) openSignup(o relayOptions) (*web.Signup, error) {
 
 // makeWeb makes the pages. It needs the ports that were opened, because it tells
 // mail programs of them.
-func (r *relay) makeWeb(signup *web.Signup) (err error) {
+func (r *relay) makeWeb(signup *web.Signup, o relayOptions) (err error) {
 	r.web, err = web.New(web.Options{
 		Service: r.service, Signup: signup, Domain: r.cfg.Domain, Hostname: r.cfg.Hostname, CA: r.tls.CA(), Cleartext: r.ownersClear(),
-		URL: r.pagesURL(), STS: stsPolicy(r.cfg), DKIM: r.dkim.find(), Deliver: r.deliverHTTPS(), Peer: peerOf, Log: r.log,
+		URL: r.pagesURL(), STS: stsPolicy(r.cfg), DKIM: r.dkim.find(), Deliver: r.deliverHTTPS(), Peer: peerOf, ClientIP: listen.ClientIP, ReachPorts: o.reachPorts, Log: r.log,
 		Ports: web.Ports{IMAPS: r.portOf("imaps"), IMAP: r.portOf("imap"), SMTPS: r.portOf("smtps"), Submission: r.portOf("submission"), Shared: r.sharedPort()},
 	})
 	return err

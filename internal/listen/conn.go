@@ -96,7 +96,8 @@ func PeerOf(c net.Conn) Peer {
 }
 
 // ClientIP returns the address of a connection's client. It is there for the
-// SPF check of a message (RFC 7208, 4.1); nobody may store it or log it. On a
+// SPF check of a message (RFC 7208, 4.1), and to try the ports of a relay that asks
+// for it; nobody may store it or log it. On a
 // Shared listener there is none.
 func ClientIP(c net.Conn) (netip.Addr, bool) {
 	own, ok := below(c)
