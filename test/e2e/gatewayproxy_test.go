@@ -93,13 +93,6 @@ func (p *proxied) run(t *testing.T) (ready gatewayAt, stop func()) {
 	}
 }
 
-// gatewayAt is what a gateway's ready file says.
-type gatewayAt struct {
-	SMTP     string `json:"smtp"`
-	User     string `json:"user"`
-	Password string `json:"password"`
-}
-
 // proxyFor serves a proxy on the far end of the wire, which knows the relay by name.
 func (p *proxied) proxyFor(t *testing.T, r *relay) *socks.Proxy {
 	t.Helper()
