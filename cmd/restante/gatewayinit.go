@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/restante/restante/gateway"
+	"github.com/restante/restante/gateway/deltachat"
 	"github.com/restante/restante/gateway/provider"
 	"github.com/restante/restante/gateway/vault"
 	"github.com/restante/restante/internal/addr"
@@ -158,7 +160,7 @@ func setUpKey(ctx context.Context, e env, v *vault.Vault, account gateway.Accoun
 	}
 	var key *pgp.Key
 	if s.keyFile != "" {
-		if key, err = readSecretKey(e, s.keyFile); err != nil {
+		if key, err = readSecretKey(ctx, e, s.keyFile); err != nil {
 			return err
 		}
 	} else if key, err = pgp.Generate(a, pgp.KeyOptions{}); err != nil {
@@ -188,10 +190,10 @@ func refuseSecondKey(ctx context.Context, account gateway.Account, s gatewaySetu
 	return nil
 }
 
-// readSecretKey reads a secret key from a file, and asks for its passphrase if it is
-// locked.
-func readSecretKey(e env, file string) (*pgp.Key, error) {
-	b, err := readSmall(file, pgp.MaxKey*2)
+// readSecretKey reads a secret key from a file, or from a backup of Delta Chat's, and
+// asks for its passphrase if it is locked.
+func readSecretKey(ctx context.Context, e env, file string) (*pgp.Key, error) {
+	b, err := readKeyOrBackup(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
@@ -207,6 +209,19 @@ func readSecretKey(e env, file string) (*pgp.Key, error) {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
 	return key, nil
+}
+
+func readKeyOrBackup(ctx context.Context, file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	if head, _ := r.Peek(512); deltachat.IsBackup(head) { // a file may be shorter
+		return deltachat.SecretKey(ctx, r)
+	}
+	return readAtMost(r, pgp.MaxKey*2)
 }
 
 // keyPassphraseFileEnv names a file with the passphrase of a key that is imported or
@@ -231,7 +246,11 @@ func readSmall(file string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	return readAtMost(f, limit)
+}
+
+func readAtMost(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(b)) > limit {
 		err = fmt.Errorf("it has more than %d kB", limit>>10)
 	}

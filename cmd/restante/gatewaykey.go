@@ -172,11 +172,12 @@ func gatewayKeyImport(e env, h *gatewayHome) *cobra.Command {
 		Use:   "import FILE",
 		Short: "Use your key of another program from now on",
 		Long: "Use the secret key in FILE from now on: one that Thunderbird (OpenPGP Key Manager, Backup Secret Key), gpg\n" +
-			"(--export-secret-keys), OpenKeychain (Backup key, without encryption) or Delta Chat (Export Keys) has written. The key\n" +
-			"that was in use stays, to read old mail. Your contacts see the new one as a changed key.",
+			"(--export-secret-keys), OpenKeychain (Backup key, without encryption) or Delta Chat (Export Keys, or a whole\n" +
+			"backup without a passphrase, the file that ends in .tar) has written. The key that was in use stays, to read old\n" +
+			"mail. Your contacts see the new one as a changed key.",
 		Args: exactly(1, "one key file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := readSecretKey(e, args[0])
+			key, err := readSecretKey(cmd.Context(), e, args[0])
 			if err != nil {
 				return err
 			}

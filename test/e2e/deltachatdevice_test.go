@@ -211,14 +211,20 @@ func (d *device) awaitText(text string) {
 // secondDevice moves a copy of the account to a new device, by a backup file.
 func (d *device) secondDevice() *device {
 	d.t.Helper()
+	second := d.blankDevice(d.user)
+	second.call(nil, "import_backup", second.id, d.backup(nil), nil)
+	second.goOnline()
+	return second
+}
+
+// backup writes a backup, encrypted if the passphrase is a string, and returns its file.
+func (d *device) backup(passphrase any) (file string) {
+	d.t.Helper()
 	dir := d.t.TempDir()
-	d.call(nil, "export_backup", d.id, dir, nil)
+	d.call(nil, "export_backup", d.id, dir, passphrase)
 	backups, err := filepath.Glob(filepath.Join(dir, "*.tar"))
 	if err != nil || len(backups) != 1 {
 		d.t.Fatalf("the backup is in the files %q, want one (%v)", backups, err)
 	}
-	second := d.blankDevice(d.user)
-	second.call(nil, "import_backup", second.id, backups[0], nil)
-	second.goOnline()
-	return second
+	return backups[0]
 }

@@ -42,6 +42,14 @@ type gatewayUser struct {
 // gatewayUser starts a gateway for an account of the relay, with a new key.
 func (r *relay) gatewayUser(t *testing.T, a account) *gatewayUser {
 	t.Helper()
+	key, err := pgp.Generate(addr.MustParse(a.Address), pgp.KeyOptions{})
+	must(t, err)
+	return r.gatewayUserWith(t, a, key)
+}
+
+// gatewayUserWith starts a gateway for an account of the relay, with a key that is there.
+func (r *relay) gatewayUserWith(t *testing.T, a account, key *pgp.Key) *gatewayUser {
+	t.Helper()
 	dir := t.TempDir()
 	v, err := vault.Create(vault.Options{
 		Dir: filepath.Join(dir, "vault"), Passphrase: func() (string, error) { return "x", nil },
@@ -51,10 +59,7 @@ func (r *relay) gatewayUser(t *testing.T, a account) *gatewayUser {
 	ca, err := os.ReadFile(r.CAFile)
 	must(t, err)
 	must(t, gateway.SaveAccount(v, gateway.Account{Address: a.Address, Password: a.Password, SMTPS: r.SMTPS, IMAPS: r.IMAPS, CA: ca}))
-	address := addr.MustParse(a.Address)
-	key, err := pgp.Generate(address, pgp.KeyOptions{})
-	must(t, err)
-	must(t, gateway.AddKey(v, address, key, time.Now()))
+	must(t, gateway.AddKey(v, addr.MustParse(a.Address), key, time.Now()))
 	store, err := sqlstore.Open(context.WithoutCancel(t.Context()), sqlstore.Options{
 		Path: filepath.Join(dir, "mail.db"),
 		KeyCheck: func(id seal.StoreID) seal.KeyCheck {

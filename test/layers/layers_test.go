@@ -23,7 +23,7 @@ const module = "github.com/restante/restante/"
 // rules says which packages of this module each package may import. A package
 // that isn't here has no place in the architecture yet.
 var rules = map[string][]string{
-	"cmd/restante": {"mta", "mta/queue", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "gateway/page", "gateway/phone", "gateway/vault", "gateway/provider", "gateway/leak", "push", "web", "web/token",
+	"cmd/restante": {"mta", "mta/queue", "mailbox", "mailbox/seal", "mailbox/imapd", "mailbox/sqlstore", "pgp", "gateway", "gateway/deltachat", "gateway/page", "gateway/phone", "gateway/vault", "gateway/provider", "gateway/leak", "push", "web", "web/token",
 		"internal/addr", "internal/config", "internal/doctor", "internal/listen", "internal/mime", "internal/redact"},
 	"gateway":             {"gateway/cpace", "gateway/index", "gateway/vault", "mailbox", "mailbox/seal", "mailbox/imapd", "pgp", "internal/addr", "internal/mime"},
 	"gateway/index":       {"gateway/vault", "mailbox", "mailbox/imapd", "mailbox/seal"},
@@ -32,6 +32,7 @@ var rules = map[string][]string{
 	"gateway/provider":    {"internal/addr"},
 	"gateway/leak":        {},
 	"gateway/cpace":       {},
+	"gateway/deltachat":   {},
 	"gateway/phone":       {},
 	"mta":                 {"mailbox", "pgp", "internal/addr", "internal/mime", "internal/scram"},
 	"mta/queue":           {"mailbox", "internal/addr", "internal/mime", "internal/redact"},
@@ -71,7 +72,7 @@ var serverPGP = []string{"Inspect", "InspectOptions", "Inspector", "NewInspector
 	"ParseCert", "Cert", "EncryptTo", "EncryptOptions"}
 
 // sqlPackages is where SQL may be spoken.
-var sqlPackages = []string{"mailbox/sqlstore"}
+var sqlPackages = []string{"mailbox/sqlstore", "gateway/deltachat"}
 
 // noThirdParty are the packages that stand on the standard library (and
 // golang.org/x) alone.
