@@ -20,6 +20,51 @@ func (w *world) keeping(t *testing.T, x *mailbox.Session, c mailbox.Created) *ma
 	return w.login(t, c)
 }
 
+// TestKeepingDeviceBySCRAM: what the device may not do does not hang on how it logs in.
+// What it has hidden by one way is hidden by the other.
+func TestKeepingDeviceBySCRAM(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	x, _ := w.owner(t, "b@example.org")
+	secret, err := x.AddKeepingDevice(t.Context(), "phone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		w.deliver(t, message("hello", n), "b@example.org")
+	}
+	phone, err := w.bySCRAM(t, "b@example.org", secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !phone.Keeps() || phone.Manages() {
+		t.Errorf("by SCRAM it keeps %v, manages %v", phone.Keeps(), phone.Manages())
+	}
+	change := mailbox.FlagChange{Set: uidSet(1), Mode: mailbox.AddFlags, Flags: mailbox.Deleted}
+	if _, err := phone.StoreFlags(t.Context(), mailbox.Inbox, change); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := phone.Expunge(t.Context(), mailbox.Inbox, mailbox.AllUIDs(), false); err != nil || !cmp.Equal(e.UIDs, []mailbox.UID{1}) {
+		t.Errorf("expunged %v, %v", e.UIDs, err)
+	}
+	wantSees(t, "the phone", phone, flagsByUID{2: 0})
+	wantSees(t, "the others", x, flagsByUID{1: 0, 2: 0})
+	phone.Close()
+	for who, login := range map[string]func() (*mailbox.Session, error){
+		"by SCRAM again": func() (*mailbox.Session, error) { return w.bySCRAM(t, "b@example.org", secret) },
+		"by its password": func() (*mailbox.Session, error) {
+			return w.Login(t.Context(), mailbox.Login{User: "b@example.org", Secret: secret})
+		},
+	} {
+		again, err := login()
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSees(t, "the phone "+who, again, flagsByUID{2: 0})
+		again.Close()
+	}
+}
+
 // sees returns the UIDs and flags that a session sees in INBOX, and what it counts.
 func sees(t *testing.T, x *mailbox.Session) map[mailbox.UID]mailbox.Flags {
 	t.Helper()
