@@ -56,8 +56,9 @@ type AddressStore interface {
 	// ErrNoMailbox if there is no such mailbox.
 	SetDays(ctx context.Context, id AccountID, mbox MailboxID, days int) error
 
-	// Spend remembers a token. The error is ErrExists if it was spent before.
-	Spend(ctx context.Context, token SpentToken) error
+	// Spend remembers a token until a day is over, or for good if that is 0. The error
+	// is ErrExists if it was spent before.
+	Spend(ctx context.Context, token SpentToken, last Day) error
 
 	// GiveBack forgets a token that Spend remembered.
 	GiveBack(ctx context.Context, token SpentToken) error
@@ -77,5 +78,5 @@ type Blocked struct {
 	Sealed []byte // for the owner
 }
 
-// SpentToken is a hash of a sign-up token that was used.
+// SpentToken is a hash of what was worth one account: a sign-up token, or a ticket.
 type SpentToken [32]byte

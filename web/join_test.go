@@ -157,6 +157,27 @@ func TestJoinWithWork(t *testing.T) {
 	w.post(t, "/join", form).want(t, http.StatusForbidden)
 }
 
+// TestTicketOnTwoNodes: nodes of one relay know each other's tickets, and what was
+// redeemed at one is worth nothing at the other, nor after a restart.
+func TestTicketOnTwoNodes(t *testing.T) {
+	t.Parallel()
+	spent := &spentTokens{}
+	node := func() *world {
+		return newWorld(t, func(o *options) {
+			o.signup.Limits.Bits, o.signup.Secret, o.signup.Spent = 8, []byte("the secret of all nodes"), spent
+		})
+	}
+	one, two := node(), node()
+	form := one.get(t, "/join").form(t, "/join")
+	form.Set("work", web.TestOnlyWork(form.Get("ticket"), 8))
+	two.post(t, "/join", form).want(t, http.StatusCreated)
+	for name, w := range map[string]*world{"another node": one, "the same one": two, "started anew": node()} {
+		if got := w.post(t, "/join", form); got.code != http.StatusForbidden {
+			t.Errorf("%s: got %d, want %d", name, got.code, http.StatusForbidden)
+		}
+	}
+}
+
 func TestJoinDamagedForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -26,7 +26,7 @@ var tokenKey = sync.OnceValue(func() *rsa.PrivateKey {
 // spentTokens remembers in memory what a store remembers on disk.
 type spentTokens struct{ set sync.Map }
 
-func (s *spentTokens) Spend(_ context.Context, token mailbox.SpentToken) error {
+func (s *spentTokens) Spend(_ context.Context, token mailbox.SpentToken, _ mailbox.Day) error {
 	if _, spent := s.set.LoadOrStore(token, true); spent {
 		return mailbox.ErrExists
 	}

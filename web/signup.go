@@ -23,10 +23,12 @@ const (
 	Closed Policy = "closed" // nobody: the operator makes accounts
 )
 
-// Spent remembers which tokens were used, for all nodes of a relay: a mailbox.Store.
+// Spent remembers which tokens and tickets were used, for all nodes of a relay and
+// through its restarts: a mailbox.Store.
 type Spent interface {
-	// Spend remembers a token durably, or returns mailbox.ErrExists.
-	Spend(ctx context.Context, token mailbox.SpentToken) error
+	// Spend remembers one durably until a day is over, or for good if that is 0. The
+	// error is mailbox.ErrExists if it was used before.
+	Spend(ctx context.Context, token mailbox.SpentToken, last mailbox.Day) error
 	// GiveBack forgets it.
 	GiveBack(ctx context.Context, token mailbox.SpentToken) error
 }
@@ -43,7 +45,8 @@ type SignupOptions struct {
 	Secret []byte
 
 	// TokenKeys check tokens, and Spent remembers them. Tokens are taken if both
-	// are there, also where the policy is Open: they wait for nothing.
+	// are there, also where the policy is Open: they wait for nothing. Without Spent,
+	// used tickets are remembered in memory only.
 	TokenKeys []*rsa.PublicKey
 	Spent     Spent
 
@@ -196,7 +199,7 @@ func (g *Signup) admit(ctx context.Context, a application, create func() error) 
 	case g.o.Policy == Token:
 		return errTokenNeeded
 	case a.proof != "":
-		return g.admitProof(a.proof, create)
+		return g.admitProof(ctx, a.proof, create)
 	case !a.free:
 		return errTicket
 	}
@@ -214,15 +217,23 @@ func (g *Signup) admitToken(ctx context.Context, text string, create func() erro
 	if err := t.Verify(g.o.TokenKeys...); err != nil {
 		return err
 	}
-	return g.spend(ctx, mailbox.SpentToken(t.ID()), create)
+	err = g.spend(ctx, mailbox.SpentToken(t.ID()), 0, create)
+	if errors.Is(err, errSpent) {
+		err = token.ErrSpent
+	}
+	return err
 }
+
+// errSpent is about a token or a ticket that was used before.
+var errSpent = errors.New("it was used before")
 
 // spend remembers the token before create is called, and forgets it if create fails:
 // one that was being spent when the power went is lost, and none is worth two accounts.
-func (g *Signup) spend(ctx context.Context, t mailbox.SpentToken, create func() error) error {
-	err := g.o.Spent.Spend(ctx, t)
+// The error is errSpent if it was used before, on whatever node.
+func (g *Signup) spend(ctx context.Context, t mailbox.SpentToken, last mailbox.Day, create func() error) error {
+	err := g.o.Spent.Spend(ctx, t, last)
 	if errors.Is(err, mailbox.ErrExists) {
-		return token.ErrSpent
+		return errSpent
 	}
 	if err != nil {
 		return err
@@ -233,7 +244,7 @@ func (g *Signup) spend(ctx context.Context, t mailbox.SpentToken, create func() 
 	return nil
 }
 
-func (g *Signup) admitProof(text string, create func() error) error {
+func (g *Signup) admitProof(ctx context.Context, text string, create func() error) error {
 	p, err := parseProof(text)
 	if err != nil {
 		return err
@@ -247,17 +258,34 @@ func (g *Signup) admitProof(text string, create func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := g.used.take(t, now); err != nil {
-		return err
-	}
-	if err := create(); err != nil {
-		g.used.giveBack(t)
+	if err := g.redeem(ctx, t, now, create); err != nil {
 		return err
 	}
 	if worked {
 		g.worked.reserve("", now, maxBacklog)
 	}
 	return nil
+}
+
+// redeem calls create for a ticket that was not used before: not here, and where there
+// is Spent on no other node.
+func (g *Signup) redeem(ctx context.Context, t ticket, now time.Time, create func() error) error {
+	if err := g.used.take(t, now); err != nil {
+		return err
+	}
+	var err error
+	if g.o.Spent == nil {
+		err = create()
+	} else {
+		err = g.spend(ctx, t.spent(), mailbox.DayOf(t.expires), create)
+	}
+	if errors.Is(err, errSpent) {
+		return errTicketUsed // and stays so
+	}
+	if err != nil {
+		g.used.giveBack(t)
+	}
+	return err
 }
 
 // maxBacklog is so long that no backlog of work reaches it: the work grows above

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"time"
+
+	"github.com/restante/restante/mailbox"
 )
 
 // A ticket is worth one account to whoever waits until it is ready, or does the
@@ -67,6 +69,11 @@ func (s signer) open(text string) (ticket, error) {
 		bits:    int(b[17]),
 		nonce:   nonce(b[18:ticketBody]),
 	}, nil
+}
+
+// spent names the ticket among what was used once.
+func (t ticket) spent() mailbox.SpentToken {
+	return sha256.Sum256(append([]byte("restante/web/1 spent ticket "), t.nonce[:]...))
 }
 
 func (s signer) mac(body []byte) []byte {

@@ -83,14 +83,14 @@ func (s *Store) SetDays(ctx context.Context, id mailbox.AccountID, mbox mailbox.
 }
 
 const (
-	querySpend    = `INSERT INTO spent (token) VALUES ($1) ON CONFLICT DO NOTHING`
+	querySpend    = `INSERT INTO spent (token, last_day) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	queryGiveBack = `DELETE FROM spent WHERE token = $1`
 )
 
 // Spend implements mailbox.Store.
-func (s *Store) Spend(ctx context.Context, token mailbox.SpentToken) error {
+func (s *Store) Spend(ctx context.Context, token mailbox.SpentToken, last mailbox.Day) error {
 	return s.write(ctx, "spend token", func(t *tx) error {
-		return changed(mailbox.ErrExists)(t.exec(querySpend, token[:]))
+		return changed(mailbox.ErrExists)(t.exec(querySpend, token[:], int64(last)))
 	})
 }
 

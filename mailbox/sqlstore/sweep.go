@@ -46,11 +46,11 @@ func (s *Store) startSweeper() {
 }
 
 // Sweep removes what nothing needs any more: files of bodies that a crash left
-// without a row, delivery ids past their time, and what deletions have left in the
+// without a row, delivery ids and spent tickets past their time, and what deletions have left in the
 // database's files. Open starts it by itself at once and then every
 // Options.SweepEvery.
 func (s *Store) Sweep(ctx context.Context) error {
-	return errors.Join(s.large.sweep(ctx), s.forgetDeliveries(ctx), s.erase(ctx), s.reserve.make())
+	return errors.Join(s.large.sweep(ctx), s.forgetDeliveries(ctx), s.forgetSpent(ctx), s.erase(ctx), s.reserve.make())
 }
 
 func (s *Store) erase(ctx context.Context) error {
@@ -167,6 +167,27 @@ func (s *Store) forgetDeliveries(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+const (
+	queryOldSpent    = `SELECT count(*) FROM spent WHERE last_day > 0 AND last_day < $1`
+	queryForgetSpent = `DELETE FROM spent WHERE last_day > 0 AND last_day < $1`
+)
+
+// forgetSpent deletes what need not be remembered any more, if there is any.
+func (s *Store) forgetSpent(ctx context.Context) error {
+	today, old := int64(s.today()), 0
+	err := s.readOne(ctx, "forget tickets", func(q querier) error {
+		_, err := q.one(queryOldSpent, []any{&old}, today)
+		return err
+	})
+	if err != nil || old == 0 {
+		return err
+	}
+	return s.write(ctx, "forget tickets", func(t *tx) error {
+		_, err := t.exec(queryForgetSpent, today)
+		return err
+	})
 }
 
 func (s *Store) oldDeliveries(ctx context.Context, last mailbox.Day) ([]mailbox.Delivery, error) {

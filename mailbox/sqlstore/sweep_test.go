@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -143,6 +144,32 @@ func TestForgetDeliveries(t *testing.T) {
 		if k := remembered(); k != step.want {
 			t.Errorf("%d more days on, %d deliveries are remembered, want %d", step.days, k, step.want)
 		}
+	}
+}
+
+// TestForgetSpent: a ticket is remembered for as long as anybody could use it again, and
+// a token for good.
+func TestForgetSpent(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := open(t, c.options(options(t)))
+	ticket, token := mailbox.SpentToken{1}, mailbox.SpentToken{2}
+	for what, last := range map[mailbox.SpentToken]mailbox.Day{ticket: s.today(), token: 0} {
+		if err := s.Spend(t.Context(), what, last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for day, want := range []error{mailbox.ErrExists, nil} {
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Spend(t.Context(), ticket, s.today()); !errors.Is(err, want) {
+			t.Errorf("the ticket %d days later: got %v, want %v", day, err, want)
+		}
+		if err := s.Spend(t.Context(), token, 0); !errors.Is(err, mailbox.ErrExists) {
+			t.Errorf("the token %d days later: got %v, want ErrExists", day, err)
+		}
+		c.advance(24 * time.Hour)
 	}
 }
 

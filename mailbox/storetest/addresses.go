@@ -269,13 +269,14 @@ func daysSet(e *env) {
 
 func spentSpend(e *env) {
 	one, other := mailbox.SpentToken{1}, mailbox.SpentToken{2}
-	e.must(e.s.Spend(e.ctx, one))
-	e.wantErr(e.s.Spend(e.ctx, one), mailbox.ErrExists)
-	e.must(e.s.Spend(e.ctx, other))
+	e.must(e.s.Spend(e.ctx, one, 0))
+	e.wantErr(e.s.Spend(e.ctx, one, 0), mailbox.ErrExists)
+	e.must(e.s.Spend(e.ctx, other, 20_000))
+	e.wantErr(e.s.Spend(e.ctx, other, 30_000), mailbox.ErrExists)
 	e.must(e.s.GiveBack(e.ctx, one))
 	e.must(e.s.GiveBack(e.ctx, one))
-	e.must(e.s.Spend(e.ctx, one))
-	e.wantErr(e.s.Spend(e.ctx, other), mailbox.ErrExists)
+	e.must(e.s.Spend(e.ctx, one, 0))
+	e.wantErr(e.s.Spend(e.ctx, other, 0), mailbox.ErrExists)
 }
 
 func spentAtOnce(e *env) {
@@ -283,7 +284,7 @@ func spentAtOnce(e *env) {
 	var spent atomic.Int32
 	for range 8 {
 		all.Go(func() {
-			if e.s.Spend(e.ctx, mailbox.SpentToken{9}) == nil {
+			if e.s.Spend(e.ctx, mailbox.SpentToken{9}, 20_000) == nil {
 				spent.Add(1)
 			}
 		})
