@@ -173,7 +173,7 @@ func TestNewestFirst(t *testing.T) {
 	for n := range 3 * atOnce {
 		h.put(t, far, "INBOX", n)
 	}
-	cut.after.Store(200_000)
+	cut.after.Store(atOnce * 12_500) // in the second batch
 	if err := h.trySync(t); err == nil {
 		t.Fatal("the connection was not cut: the test tries nothing")
 	}

@@ -14,7 +14,7 @@ import (
 
 // atOnce is how many messages are taken in together: by one command, and one
 // transaction.
-const atOnce = 16
+const atOnce = 32
 
 // arrivals takes in what is new on the server, the newest first: a user who has just
 // set the gateway up wants to see today's mail. Within a batch the order is the server's.
