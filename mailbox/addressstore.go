@@ -76,6 +76,10 @@ type Published struct {
 type Blocked struct {
 	MAC    seal.SenderMAC
 	Sealed []byte // for the owner
+
+	// Generation is, when it is written, that of the key it is sealed to; 0 is not
+	// compared, and another than the account's is ErrGone.
+	Generation uint32
 }
 
 // SpentToken is a hash of what was worth one account: a sign-up token, or a ticket.

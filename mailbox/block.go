@@ -34,6 +34,7 @@ func (x *Session) Block(ctx context.Context, sender string) error {
 		return fmt.Errorf("block sender: %w", err)
 	}
 	b := Blocked{MAC: own.svc.key.SenderMAC(int64(own.id), sender)}
+	b.Generation = own.sealer.Generation
 	b.Sealed = own.keys.SealNote(blockedLabel(b.MAC), []byte(sender))
 	if err := own.svc.store.Block(ctx, own.id, b, MaxBlocked); err != nil {
 		return fmt.Errorf("block sender: %w", err)

@@ -135,7 +135,9 @@ func (own *owner) reseal(m *Message, to MailboxID, uid UID) (key, envelope []byt
 	if m.Stage == StageSealed {
 		return m.Key, m.Envelope, nil
 	}
-	return own.newOpener().bind(m, to, uid)
+	key, envelope, err = own.newOpener().bind(m, to, uid)
+	m.Generation = own.sealer.Generation
+	return key, envelope, err
 }
 
 // TakeRecent returns the lowest UID that no session was told of, and takes all

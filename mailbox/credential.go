@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"unicode"
@@ -100,11 +101,34 @@ func (s *Service) unlock(ctx context.Context, owner seal.Owner, rows []Credentia
 	if !f.Verify(c.Verifier) || !found {
 		return Credential{}, seal.Root{}, ErrAuth
 	}
-	root, err := f.UnwrapRoot(owner, int64(c.ID), c.Wrapped)
+	root, err := c.unwrap(&f, owner)
 	if err != nil {
-		return Credential{}, seal.Root{}, fmt.Errorf("%w: root secret of account %s: %w", ErrCorrupt, AccountID(owner.Account), err)
+		return Credential{}, seal.Root{}, err
 	}
 	return c, root, nil
+}
+
+// wrap has a credential open a root: this one now, and a later one that is handed to
+// its public key.
+func (c *Credential) wrap(f *seal.Factor, owner seal.Owner, root *seal.Root) {
+	c.Wrapped, c.Generation = f.WrapRoot(owner, int64(c.ID), root), owner.Generation
+	c.Public = root.Keys(owner).SealNote(publicLabel(c.ID), f.PublicKey().Bytes())
+}
+
+func publicLabel(id CredentialID) string {
+	return "public key of credential " + strconv.FormatInt(int64(id), 10)
+}
+
+// unwrap opens the root of an account. Errors: ErrCorrupt, errRotated.
+func (c *Credential) unwrap(f *seal.Factor, owner seal.Owner) (seal.Root, error) {
+	if g, err := seal.Generation(c.Wrapped); err == nil && g > owner.Generation {
+		return seal.Root{}, fmt.Errorf("%w: account %s", errRotated, AccountID(owner.Account))
+	}
+	root, err := f.UnwrapRoot(owner, int64(c.ID), c.Wrapped)
+	if err != nil {
+		return seal.Root{}, fmt.Errorf("%w: root secret of account %s: %w", ErrCorrupt, AccountID(owner.Account), err)
+	}
+	return root, nil
 }
 
 // newCredential makes a credential that opens root: for the password, or for a
@@ -135,7 +159,7 @@ func (s *Service) newCredential(ctx context.Context, kind CredentialKind, owner 
 	if p.generated {
 		c.Selector = p.secret.Selector()
 	}
-	c.Wrapped = f.WrapRoot(owner, int64(c.ID), root)
+	c.wrap(&f, owner, root)
 	return c, p.text, nil
 }
 

@@ -204,7 +204,9 @@ func (m *management) addSecret(ctx context.Context, c Credential, secret string)
 // and put back in the same transaction: if it is no longer there, because of a new
 // password or new keys, nothing is changed and the error is ErrGone.
 func (m *management) replace(ctx context.Context, drop []CredentialID, add ...Credential) error {
-	drop, add = append(drop, m.main.ID), append(add, m.main)
+	main := m.main
+	main.Generation = m.own.sealer.Generation
+	drop, add = append(drop, main.ID), append(add, main)
 	if err := m.own.svc.store.ReplaceCredentials(ctx, m.own.id, drop, add, nil); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ type fetcher struct {
 	items []Item      // that were read, and given to nobody yet
 	pages []Page      // that come next, or after what is to be read by row
 	from  PageNumber  // those below it were looked for
-	fresh int         // messages met at stage 0
+	fresh int         // messages met at stage 0, or sealed to a former key
 	worth worthPaging // messages read by row
 }
 
@@ -167,7 +167,7 @@ func (r *fetcher) readRows(ctx context.Context, part []UIDRange) error {
 	for i := range rows {
 		r.items[i] = Item{Message: rows[i], opener: r.opener}
 		r.worth.add(&rows[i])
-		if rows[i].Stage == StageSealed {
+		if rows[i].Stage == StageSealed || r.own.isFormer(&rows[i]) {
 			r.fresh++
 		}
 	}

@@ -92,8 +92,8 @@ func (s *Service) recheck(ctx context.Context, id AccountID) error {
 	return s.check(ctx, own)
 }
 
-// check ends the sessions of an account that was disabled, removed or given new
-// keys, and those whose credential is gone. It also makes up for hints that were
+// check ends the sessions of an account that was disabled, removed given new keys,
+// or is to get some, and those whose credential is gone. It also makes up for hints that were
 // lost.
 func (s *Service) check(ctx context.Context, own *owner) error {
 	epoch := own.epoch.Load()
@@ -101,7 +101,7 @@ func (s *Service) check(ctx context.Context, own *owner) error {
 	if err != nil && !errors.Is(err, ErrNoAccount) {
 		return fmt.Errorf("read credentials: %w", err)
 	}
-	if err != nil || row.State != Active || row.Key.Generation != own.sealer.Generation {
+	if err != nil || row.State != Active || row.RotateDue || row.Key.Generation != own.sealer.Generation {
 		s.forget(own)
 		return nil
 	}

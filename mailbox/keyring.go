@@ -67,7 +67,10 @@ type owner struct {
 
 	rootMu sync.Mutex
 	root   seal.Root
+	past   past // its roots as root; its keys never change
 	wiped  bool
+
+	followed atomic.Bool // nothing is sealed to a former key any more
 }
 
 func newKeyring(maxLogins int) *keyring {
@@ -95,7 +98,8 @@ func (r *keyring) find(t loginToken) (*owner, login) {
 }
 
 // open gives the owner of a root a session, and remembers the login.
-func (r *keyring) open(s *Service, sealer seal.Owner, root *seal.Root, c Credential, t loginToken) (*Session, error) {
+func (r *keyring) open(s *Service, keys *seal.Keys, root *seal.Root, p past, c Credential, t loginToken) (*Session, error) {
+	sealer := keys.Owner()
 	l := login{account: AccountID(sealer.Account), credential: c.ID, kind: c.Kind}
 	copy(l.verifier[:], c.Verifier)
 	r.mu.Lock()
@@ -105,7 +109,7 @@ func (r *keyring) open(s *Service, sealer seal.Owner, root *seal.Root, c Credent
 	}
 	own := r.owners[l.account]
 	if own == nil || own.sealer.Generation != sealer.Generation {
-		own = newOwner(s, sealer, root)
+		own = newOwner(s, keys, root, p)
 		r.owners[l.account] = own
 	}
 	if len(r.logins) < r.max {
@@ -199,9 +203,13 @@ func (r *keyring) get(id AccountID) *owner {
 	return r.owners[id]
 }
 
-func newOwner(s *Service, sealer seal.Owner, root *seal.Root) *owner {
+func newOwner(s *Service, keys *seal.Keys, root *seal.Root, p past) *owner {
+	if p.email != nil {
+		keys.SetEmailKey(*p.email)
+	}
+	sealer := keys.Owner()
 	own := &owner{
-		svc: s, id: AccountID(sealer.Account), sealer: sealer, keys: root.Keys(sealer), root: *root,
+		svc: s, id: AccountID(sealer.Account), sealer: sealer, keys: keys, root: *root, past: p,
 		sessions: map[*Session]struct{}{},
 	}
 	own.epoch.Store(1)
@@ -226,11 +234,22 @@ func (own *owner) privateKey() (seal.PrivateKey, error) {
 	return own.root.PrivateKey(), nil
 }
 
+// formerPrivateKey is privateKey of a former generation.
+func (own *owner) formerPrivateKey(f *former) (seal.PrivateKey, error) {
+	own.rootMu.Lock()
+	defer own.rootMu.Unlock()
+	if own.wiped {
+		return seal.PrivateKey{}, ErrClosed
+	}
+	return f.root.PrivateKey(), nil
+}
+
 func (own *owner) wipe() {
 	own.rootMu.Lock()
 	defer own.rootMu.Unlock()
 	own.wiped = true
 	own.root.Wipe()
+	own.past.wipe()
 }
 
 // observers are the functions of Session.Notify. Calling them takes no lock.

@@ -66,7 +66,7 @@ func (own *owner) flagOf(ctx context.Context, word string) (Flags, error) {
 	if n, ok := own.words.Load().bits[mac]; ok {
 		return KeywordFlag(n), nil
 	}
-	k, err := own.svc.store.AddKeyword(ctx, own.id, SealedName{MAC: mac[:], Sealed: own.keys.SealKeyword(mac, word)})
+	k, err := own.svc.store.AddKeyword(ctx, own.id, sealKeyword(own.keys, folded, word))
 	if err != nil {
 		return 0, fmt.Errorf("add keyword: %w", err)
 	}
@@ -74,6 +74,12 @@ func (own *owner) flagOf(ctx context.Context, word string) (Flags, error) {
 	d.put(own, k)
 	own.words.Store(d)
 	return KeywordFlag(k.N), nil
+}
+
+// sealKeyword seals a spelling of a keyword, to be found by its folded form.
+func sealKeyword(keys *seal.Keys, folded, word string) SealedName {
+	mac := keys.KeywordMAC(folded)
+	return SealedName{MAC: mac[:], Sealed: keys.SealKeyword(mac, word), Generation: keys.Owner().Generation}
 }
 
 // learnWords reads the dictionary if any of the messages has a keyword.

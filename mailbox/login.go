@@ -83,8 +83,26 @@ func (s *Service) newTry(l Login) *try {
 	return t
 }
 
-// loginNow checks the secret.
-func (s *Service) loginNow(ctx context.Context, t *try) (*Session, error) {
+// loginNow checks the secret. It begins again if the account gets new keys meanwhile.
+func (s *Service) loginNow(ctx context.Context, t *try) (x *Session, err error) {
+	for range rotations {
+		if x, err = s.loginOnce(ctx, t); !errors.Is(err, errRotated) {
+			return x, err
+		}
+	}
+	return nil, notTwice(err)
+}
+
+// notTwice makes ErrCorrupt of an errRotated that does not go away: the account's row is
+// older than those of its credentials.
+func notTwice(err error) error {
+	if errors.Is(err, errRotated) {
+		return fmt.Errorf("%w: %v", ErrCorrupt, err)
+	}
+	return err
+}
+
+func (s *Service) loginOnce(ctx context.Context, t *try) (*Session, error) {
 	row, err := s.accountFor(ctx, t)
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
@@ -99,14 +117,32 @@ func (s *Service) loginNow(ctx context.Context, t *try) (*Session, error) {
 		return nil, fmt.Errorf("login: %w", err)
 	}
 	defer root.Wipe()
+	return s.enter(ctx, row, &root, c, t.token)
+}
+
+// enter opens a session for whoever has proven to own an account. New keys that were
+// asked for are made first: the error is errRotated then, and the caller begins again.
+func (s *Service) enter(ctx context.Context, row Account, root *seal.Root, c Credential, token loginToken) (*Session, error) {
 	if row.State != Active {
 		return nil, ErrDisabled
 	}
-	x, err := s.ring.open(s, owner, &root, c, t.token)
+	if row.RotateDue {
+		if err := s.rotateDue(ctx, row, root); err != nil {
+			return nil, err
+		}
+	}
+	sealer := s.owner(row.ID, row.Key.Generation)
+	keys := root.Keys(sealer)
+	p, err := s.pastOf(ctx, sealer, keys)
+	if err != nil {
+		return nil, err
+	}
+	x, err := s.ring.open(s, keys, root, p, c, token)
 	if err != nil {
 		return nil, err
 	}
 	x.alert = s.o.Terms.alert(&row, s.today())
+	x.own.leaveFormer()
 	return x, nil
 }
 
@@ -138,7 +174,7 @@ func (s *Service) loginAgain(ctx context.Context, t *try) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}
-	if row.State != Active || row.Key.Generation != own.sealer.Generation || !known.among(rows) {
+	if row.State != Active || row.RotateDue || row.Key.Generation != own.sealer.Generation || !known.among(rows) {
 		return nil, nil
 	}
 	x := s.ring.join(own, known)

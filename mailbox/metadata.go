@@ -38,7 +38,7 @@ func (x *Session) Metadata(ctx context.Context, mbox MailboxID) ([]Entry, error)
 	}
 	var list []Entry
 	for _, n := range notes {
-		e, err := own.openEntry(mbox, n)
+		e, err := openEntry(own.keys, mbox, n)
 		if err != nil {
 			own.svc.log.Error("metadata entry does not open", "account", own.id, "mailbox", int64(mbox), "error", err)
 			continue
@@ -66,7 +66,7 @@ func (x *Session) SetMetadata(ctx context.Context, mbox MailboxID, entries ...En
 		if len(e.Value) > MaxEntryValue {
 			return ErrTooLarge
 		}
-		notes = append(notes, own.sealEntry(mbox, Entry{name, e.Value}))
+		notes = append(notes, sealEntry(own.keys, mbox, Entry{name, e.Value}))
 	}
 	if err := own.svc.store.SetMetadata(ctx, own.id, mbox, notes, MaxEntries); err != nil {
 		return fmt.Errorf("set metadata: %w", err)
@@ -103,27 +103,27 @@ func cutPrefixFold(s, prefix string) (rest string, ok bool) {
 }
 
 // sealEntry seals name and value as one part, bound to the MAC of the name.
-func (own *owner) sealEntry(mbox MailboxID, e Entry) Annotation {
-	mac := own.keys.EntryMAC(int64(mbox), e.Name)
-	a := Annotation{MAC: mac[:]}
+func sealEntry(keys *seal.Keys, mbox MailboxID, e Entry) Annotation {
+	mac := keys.EntryMAC(int64(mbox), e.Name)
+	a := Annotation{MAC: mac[:], Generation: keys.Owner().Generation}
 	if e.Value != nil {
 		content := append(append([]byte(e.Name), 0), e.Value...)
-		a.Sealed = own.keys.SealNote(entryLabel(mac), content)
+		a.Sealed = keys.SealNote(entryLabel(mac), content)
 	}
 	return a
 }
 
-func (own *owner) openEntry(mbox MailboxID, a Annotation) (Entry, error) {
+func openEntry(keys *seal.Keys, mbox MailboxID, a Annotation) (Entry, error) {
 	if len(a.MAC) != len(seal.NameMAC{}) {
 		return Entry{}, fmt.Errorf("%w: the MAC of an entry has %d bytes", ErrCorrupt, len(a.MAC))
 	}
 	mac := seal.NameMAC(a.MAC)
-	content, err := own.keys.OpenNote(entryLabel(mac), a.Sealed)
+	content, err := keys.OpenNote(entryLabel(mac), a.Sealed)
 	if err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	name, value, ok := bytes.Cut(content, []byte{0})
-	if !ok || own.keys.EntryMAC(int64(mbox), string(name)) != mac {
+	if !ok || keys.EntryMAC(int64(mbox), string(name)) != mac {
 		return Entry{}, fmt.Errorf("%w: an entry is not where it was put", ErrCorrupt)
 	}
 	return Entry{string(name), value}, nil

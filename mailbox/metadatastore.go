@@ -22,6 +22,10 @@ type MetadataStore interface {
 type Annotation struct {
 	MAC    []byte // of its name and mailbox
 	Sealed []byte // name and value
+
+	// Generation is, when it is written, that of the key it is sealed to; 0 is not
+	// compared, and another than the account's is ErrGone.
+	Generation uint32
 }
 
 // PushStore keeps the push tokens of devices: what it takes to wake them. They are

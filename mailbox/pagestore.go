@@ -4,7 +4,8 @@ import "context"
 
 // PageStore keeps pages. A page is a copy of what the rows of a run of messages
 // hold sealed, so that a listing reads and opens one thing instead of many. It can
-// be done without at any time, and is gone as soon as one of its messages is.
+// be done without at any time, and is gone as soon as one of its messages is, or the
+// account has another key.
 type PageStore interface {
 	// Pages returns the pages of a mailbox from low to high, ascending, at most
 	// limit of them.
@@ -19,7 +20,7 @@ type PageStore interface {
 	// AddPages adds pages, or puts them in the place of others. One that messages
 	// can still be added to, or that is not of as many as there are (some have gone
 	// meanwhile), is left out. It is no change of the account. Errors:
-	// ErrNoMailbox.
+	// ErrNoMailbox, and ErrGone for one sealed to another key than the account's.
 	AddPages(ctx context.Context, id AccountID, mbox MailboxID, pages []Page) error
 }
 
@@ -44,4 +45,8 @@ type Page struct {
 	Number   PageNumber
 	Messages int // how many
 	Sealed   []byte
+
+	// Generation is, when it is written, that of the key it is sealed to; 0 is not
+	// compared.
+	Generation uint32
 }

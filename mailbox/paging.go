@@ -79,7 +79,8 @@ func (o *opener) page(ctx context.Context, mbox MailboxID, n PageNumber) (Page, 
 		}
 		content = appendPaged(content, &ms[i], &sealed.DEK, data)
 	}
-	return Page{Number: n, Messages: len(ms), Sealed: o.own.keys.SealPage(int64(mbox), uint32(n), content)}, nil
+	sealed := o.own.keys.SealPage(int64(mbox), uint32(n), content)
+	return Page{Number: n, Messages: len(ms), Sealed: sealed, Generation: o.own.sealer.Generation}, nil
 }
 
 // openPage opens a page's messages. Whoever can't can read them by row.

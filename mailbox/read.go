@@ -90,26 +90,45 @@ func (o *opener) open(m *Message) (seal.Message, []byte, error) {
 }
 
 func (o *opener) openKey(m *Message) (seal.Message, seal.Place, error) {
-	if m.Generation != o.own.sealer.Generation {
-		return seal.Message{}, seal.Place{}, o.damaged(m, fmt.Errorf("sealed to key %d of the account, which has key %d now", m.Generation, o.own.sealer.Generation))
+	keys, private, err := o.keysFor(m)
+	if err != nil {
+		return seal.Message{}, seal.Place{}, err
 	}
 	if m.Stage == StageWrapped {
 		place := seal.Place{Mailbox: int64(m.Mailbox), UID: uint32(m.UID)}
-		sealed, err := o.own.keys.OpenKey1(m.Blob, place, m.Key)
+		sealed, err := keys.OpenKey1(m.Blob, place, m.Key)
 		if err != nil {
 			err = o.damaged(m, err)
 		}
 		return sealed, place, err
 	}
-	private, err := o.private()
+	expanded, err := private()
 	if err != nil {
 		return seal.Message{}, seal.Place{}, err
 	}
-	sealed, err := private.OpenKey0(o.own.sealer, m.Blob, m.Key)
+	sealed, err := expanded.OpenKey0(keys.Owner(), m.Blob, m.Key)
 	if err != nil {
 		err = o.damaged(m, err)
 	}
 	return sealed, seal.Place{}, err
+}
+
+// keysFor returns the keys of the generation to which a message is sealed. Errors:
+// ErrClosed if that is one after the session's, ErrCorrupt if it is none there is.
+func (o *opener) keysFor(m *Message) (*seal.Keys, func() (seal.PrivateKey, error), error) {
+	own := o.own
+	if m.Generation == own.sealer.Generation {
+		return own.keys, o.private, nil
+	}
+	if g, err := seal.Generation(m.Key); err == nil && g == m.Generation && g > own.sealer.Generation {
+		// New keys were made, and this session is about to end.
+		return nil, nil, fmt.Errorf("%w: account %s, mailbox %d, message %d has followed to key %d", ErrClosed, own.id, m.Mailbox, m.UID, g)
+	}
+	f := own.past.keys[m.Generation]
+	if f == nil {
+		return nil, nil, o.damaged(m, fmt.Errorf("sealed to key %d of the account, which is not kept", m.Generation))
+	}
+	return f.keys, func() (seal.PrivateKey, error) { return own.formerPrivateKey(f) }, nil
 }
 
 // damaged says which row an error is about.

@@ -41,27 +41,31 @@ func (own *owner) rewrapNew(mbox MailboxID) {
 
 // rewrapSoon wraps a mailbox's messages in the background.
 func (own *owner) rewrapSoon(mbox MailboxID) {
-	own.inBackground(func(ctx context.Context) error {
-		var last UID
-		all := 0
-		for own.svc.ring.inUse(own) {
-			n, err := own.rewrapSome(ctx, mbox, &last, nil, rewrapBatch)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				break
-			}
-			all += n
-			if err := wait(ctx, rewrapPause); err != nil {
-				return err
-			}
+	own.inBackground(func(ctx context.Context) error { return own.rewrapMailbox(ctx, mbox) })
+}
+
+// rewrapMailbox wraps a mailbox's messages while the account has sessions, and makes its
+// pages if that were many.
+func (own *owner) rewrapMailbox(ctx context.Context, mbox MailboxID) error {
+	var last UID
+	all := 0
+	for own.svc.ring.inUse(own) {
+		n, err := own.rewrapSome(ctx, mbox, &last, nil, rewrapBatch)
+		if err != nil {
+			return err
 		}
-		if all < pageWorth {
-			return nil
+		if n == 0 {
+			break
 		}
-		return own.pageAll(ctx, mbox)
-	})
+		all += n
+		if err := wait(ctx, rewrapPause); err != nil {
+			return err
+		}
+	}
+	if all < pageWorth {
+		return nil
+	}
+	return own.pageAll(ctx, mbox)
 }
 
 // inBackground runs f unless something runs for this account already.
@@ -75,10 +79,16 @@ func (own *owner) inBackground(f func(context.Context) error) {
 			return
 		}
 		defer own.svc.rewraps.leave()
-		if err := f(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrNoMailbox) {
+		if err := f(ctx); err != nil && ctx.Err() == nil && !gone(err) {
 			own.svc.log.Warn("re-wrap messages", "account", own.id, "error", err)
 		}
 	})
+}
+
+// gone reports whether what was to be wrapped is no longer there, or the session's keys
+// are not those of the account any more.
+func gone(err error) bool {
+	return errors.Is(err, ErrNoMailbox) || errors.Is(err, ErrClosed) || errors.Is(err, ErrGone)
 }
 
 // rewrapSet wraps the messages of a set.
@@ -94,8 +104,8 @@ func (own *owner) rewrapSet(ctx context.Context, mbox MailboxID, set []UIDRange)
 	return nil
 }
 
-// rewrapSome wraps up to limit messages: the next at stage 0 above last, unless they
-// are outside the set (nil is every one). It moves last on, and returns how many it
+// rewrapSome wraps up to limit messages: the next at stage 0, or sealed to a former
+// key, above last, unless they are outside the set (nil is every one). It moves last on, and returns how many it
 // looked at.
 func (own *owner) rewrapSome(ctx context.Context, mbox MailboxID, last *UID, set []UIDRange, limit int) (int, error) {
 	batch, err := own.svc.store.Unwrapped(ctx, own.id, mbox, *last, limit)
@@ -117,7 +127,7 @@ func (own *owner) rewrapSome(ctx context.Context, mbox MailboxID, last *UID, set
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return 0, err
 		}
-		rows = append(rows, Rewrapped{UID: m.UID, Key: key, Envelope: envelope})
+		rows = append(rows, Rewrapped{UID: m.UID, Generation: own.sealer.Generation, Key: key, Envelope: envelope})
 	}
 	if len(rows) == 0 {
 		return len(batch), nil
@@ -128,13 +138,14 @@ func (own *owner) rewrapSome(ctx context.Context, mbox MailboxID, last *UID, set
 	return len(batch), nil
 }
 
-// bind opens a message and wraps its key under the mailbox key, for a place.
+// bind opens a message and wraps its key under the present mailbox key, for a place.
 func (o *opener) bind(m *Message, mbox MailboxID, uid UID) (key, envelope []byte, err error) {
 	sealed, data, err := o.open(m)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer sealed.DEK.Wipe()
+	sealed.Owner = o.own.sealer // it may have been of a former generation
 	return o.own.bindTo(&sealed, data, mbox, uid)
 }
 

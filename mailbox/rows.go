@@ -44,6 +44,8 @@ type Account struct {
 	Created Day
 	Seen    Day    // when somebody used it last
 	Entry   []byte // Address.Entry of the address that Lookup was asked for, else nil
+
+	RotateDue bool // its keys are to be replaced at the next login
 }
 
 // Address is one address of an account.
@@ -96,13 +98,21 @@ type Credential struct {
 	Verifier []byte
 	Wrapped  []byte // root secret under the key derived from this credential
 	Label    []byte // sealed, for the owner
+	Public   []byte // half of its own key pair, sealed, to which a new root is handed
 	Created  Day
+
+	// Generation is, when it is written, that of the root it wraps; 0 is not compared.
+	Generation uint32
 }
 
 // SealedName is a name as the store knows it.
 type SealedName struct {
 	MAC    []byte // equal names have equal MACs within an account
 	Sealed []byte
+
+	// Generation is, when it is written, that of the key it is sealed to; 0 is not
+	// compared.
+	Generation uint32
 }
 
 // SpecialUse is a mailbox's role (RFC 6154).
@@ -259,7 +269,8 @@ type CopyRequest struct {
 	Move     bool
 }
 
-// Reseal returns the key and envelope of m for its new place.
+// Reseal returns the key and envelope of m for its new place, and sets its Generation
+// to that of the key.
 type Reseal func(m *Message, to MailboxID, uid UID) (key, envelope []byte, err error)
 
 // CopyResult is the outcome of Copy. Source[i] became Dest[i].
@@ -287,5 +298,6 @@ type Expunged struct {
 // Rewrapped is a message's key and envelope at stage 1.
 type Rewrapped struct {
 	UID           UID
+	Generation    uint32 // of the key they are under; 0 is that of the message
 	Key, Envelope []byte
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/restante/restante/internal/scram"
 	"github.com/restante/restante/mailbox/seal"
@@ -87,7 +88,7 @@ func (s *Service) newSCRAM(of Credential, secret string, owner seal.Owner, root 
 	c := Credential{
 		ID: CredentialID(randomID()), Kind: SCRAMSecret, Selector: of.Selector, KDF: kdf.Bytes(), Verifier: v.bytes(), Created: of.Created,
 	}
-	c.Wrapped = f.WrapRoot(owner, int64(c.ID), root)
+	c.wrap(&f, owner, root)
 	return c, nil
 }
 
@@ -259,6 +260,28 @@ func (x *SCRAM) Open(ctx context.Context) (*Session, error) {
 		return nil, ErrAuth
 	}
 	defer clear(x.key[:])
+	session, err := x.open(ctx)
+	for n := 1; n < rotations && errors.Is(err, errRotated); n++ {
+		if err = x.findAgain(ctx); err == nil {
+			session, err = x.open(ctx)
+		}
+	}
+	return session, notTwice(err)
+}
+
+// findAgain reads the account and its credentials once more.
+func (x *SCRAM) findAgain(ctx context.Context) error {
+	if err := x.find(ctx); err != nil {
+		return fmt.Errorf("login: %w", err)
+	}
+	i := slices.IndexFunc(x.rows, func(c Credential) bool { return c.ID == x.proven.ID })
+	if i < 0 {
+		return ErrAuth
+	}
+	return x.take(x.rows[i], x.key)
+}
+
+func (x *SCRAM) open(ctx context.Context) (*Session, error) {
 	owner := x.s.owner(x.row.ID, x.row.Key.Generation)
 	kdf, err := seal.ParseKDF(x.proven.KDF)
 	if err != nil {
@@ -269,18 +292,10 @@ func (x *SCRAM) Open(ctx context.Context) (*Session, error) {
 		return nil, fmt.Errorf("%w: credential of account %s: %w", ErrCorrupt, x.row.ID, err)
 	}
 	defer f.Wipe()
-	root, err := f.UnwrapRoot(owner, int64(x.proven.ID), x.proven.Wrapped)
-	if err != nil {
-		return nil, fmt.Errorf("%w: root secret of account %s: %w", ErrCorrupt, x.row.ID, err)
-	}
-	defer root.Wipe()
-	if x.row.State != Active {
-		return nil, ErrDisabled
-	}
-	session, err := x.s.ring.open(x.s, owner, &root, x.parent, x.s.ring.token(x.mac, "scram "+string(x.key[:])))
+	root, err := x.proven.unwrap(&f, owner)
 	if err != nil {
 		return nil, err
 	}
-	session.alert = x.s.o.Terms.alert(&x.row, x.s.today())
-	return session, nil
+	defer root.Wipe()
+	return x.s.enter(ctx, x.row, &root, x.parent, x.s.ring.token(x.mac, "scram "+string(x.key[:])))
 }

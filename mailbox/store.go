@@ -34,6 +34,7 @@ type Store interface {
 	PageStore
 	QueueStore
 	MetadataStore
+	RotationStore
 	PushStore
 	HouseStore
 	CensusStore
@@ -85,13 +86,17 @@ type AccountStore interface {
 	// add, at once. When key is not nil it also replaces the account's key
 	// (a new generation), and the entries of its addresses, which name the key:
 	// what is sealed to the old one stays as it is. It returns ErrGone if one in
-	// drop is no longer there, key is not the next generation, or its addresses
-	// are not those of the account: somebody else was faster.
+	// drop is no longer there, key is not the next generation, its addresses
+	// are not those of the account, or one in add is sealed to another key than the
+	// account has then: somebody else was faster. Keys of former generations are
+	// deleted with a new one; Rotate keeps them.
 	ReplaceCredentials(ctx context.Context, id AccountID, drop []CredentialID, add []Credential, key *KeyChange) error
 }
 
 // MailboxStore keeps the mailbox tree, subscriptions and keyword dictionary of
-// an account. Names are opaque: a MAC for equality and ciphertext for reading.
+// an account. Names are opaque: a MAC for equality and ciphertext for reading. A name
+// that says to which generation of the account's key it is sealed is not written if
+// the account has another by then: the error is ErrGone.
 type MailboxStore interface {
 	// Mailboxes lists every mailbox of the account by id.
 	Mailboxes(ctx context.Context, id AccountID) ([]Mailbox, error)
@@ -161,8 +166,9 @@ type MessageStore interface {
 	// limit of them.
 	Messages(ctx context.Context, id AccountID, mbox MailboxID, set []UIDRange, limit int) ([]Message, error)
 
-	// Unwrapped returns the messages at stage 0 whose UID is above after,
-	// ascending, at most limit of them. It costs little when there are none.
+	// Unwrapped returns the messages at stage 0, and those sealed to a former key of
+	// the account, whose UID is above after, ascending, at most limit of them. It
+	// costs little when there are none.
 	Unwrapped(ctx context.Context, id AccountID, mbox MailboxID, after UID, limit int) ([]Message, error)
 
 	// SmallBodies returns, by blob, those bodies of a set's messages that take no
@@ -183,7 +189,8 @@ type MessageStore interface {
 	// called again for all of them, if the transaction is; it is not called once
 	// Copy has returned, for which Copy waits whatever ctx says. A message of the
 	// set that is gone is left out; an error of reseal undoes the whole. Errors:
-	// ErrNoMailbox, ErrOverQuota, ErrFull.
+	// ErrNoMailbox, ErrOverQuota, ErrFull, and ErrGone if reseal has sealed a message
+	// to another generation, which is not that of the account's key.
 	Copy(ctx context.Context, id AccountID, c CopyRequest, reseal Reseal) (CopyResult, error)
 
 	// Expunge deletes messages and remembers that they vanished. One call keeps
@@ -192,8 +199,10 @@ type MessageStore interface {
 	Expunge(ctx context.Context, id AccountID, mbox MailboxID, r ExpungeRequest) (Expunged, error)
 
 	// Rewrap replaces the key and envelope of messages that are still at stage
-	// 0; the others, and messages that are gone, are left as they are. It
-	// changes no mod-sequence.
+	// 0, or of a generation before that of the new key; the others, and messages
+	// that are gone, are left as they are. It changes no mod-sequence. The error is
+	// ErrGone for a generation that is not that of the account's key: the key of
+	// another may be dropped.
 	Rewrap(ctx context.Context, id AccountID, mbox MailboxID, rows []Rewrapped) error
 }
 

@@ -130,15 +130,19 @@ func (own *owner) nameOf(m Mailbox) string {
 }
 
 func (own *owner) openName(n SealedName) (string, error) {
+	return openName(own.keys, n)
+}
+
+func openName(keys *seal.Keys, n SealedName) (string, error) {
 	if len(n.MAC) != len(seal.NameMAC{}) {
 		return "", fmt.Errorf("%w: name MAC of %d bytes", ErrCorrupt, len(n.MAC))
 	}
-	return own.keys.OpenName(seal.NameMAC(n.MAC), n.Sealed)
+	return keys.OpenName(seal.NameMAC(n.MAC), n.Sealed)
 }
 
 func sealName(keys *seal.Keys, name string) SealedName {
 	mac := keys.NameMAC(name)
-	return SealedName{MAC: mac[:], Sealed: keys.SealName(name)}
+	return SealedName{MAC: mac[:], Sealed: keys.SealName(name), Generation: keys.Owner().Generation}
 }
 
 // Create makes a mailbox; a '/' at the end of the name is ignored. Names above it

@@ -64,7 +64,7 @@ func notNull(b []byte) []byte {
 
 // The columns that scanAccount reads.
 const accountColumns = `account.account_id, state, quota_bytes, quota_messages,
-	used_bytes, used_messages, change, created, seen, generation, public`
+	used_bytes, used_messages, change, created, seen, generation, public, due`
 
 const (
 	queryAccount = `SELECT ` + accountColumns + `
@@ -81,7 +81,7 @@ const (
 func scanAccount(a *mailbox.Account) []any {
 	return []any{num(&a.ID), num(&a.State), num(&a.Quota.Bytes), num(&a.Quota.Messages),
 		num(&a.Used.Bytes), num(&a.Used.Messages), num(&a.Change), num(&a.Created), num(&a.Seen),
-		num(&a.Key.Generation), &a.Key.Public}
+		num(&a.Key.Generation), &a.Key.Public, flag{&a.RotateDue}}
 }
 
 // Account implements mailbox.Store.

@@ -19,7 +19,7 @@ const (
 // Block implements mailbox.Store.
 func (s *Store) Block(ctx context.Context, id mailbox.AccountID, b mailbox.Blocked, max int) error {
 	return s.write(ctx, "block sender", func(t *tx) error {
-		if err := t.touch(id); err != nil {
+		if err := t.touchSealed(id, b.Generation); err != nil {
 			return err
 		}
 		if _, err := t.exec(queryBlock, int64(id), b.MAC[:], notNull(b.Sealed)); err != nil {

@@ -73,8 +73,14 @@ func (t *tx) copyAll(id mailbox.AccountID, c mailbox.CopyRequest, es []entry, at
 		}
 		for i := range ms {
 			m := &ms[i]
+			was := m.Generation
 			if m.Key, m.Envelope, err = reseal(m, c.To, next); err != nil {
 				return err
+			}
+			if m.Generation != was {
+				if err := t.sealedNow(id, m.Generation); err != nil {
+					return err
+				}
 			}
 			m.Mailbox, m.UID, m.ModSeq, m.Saved = c.To, next, at.modseq, max(m.Day, t.w.s.today())
 			if err := t.addMessage(id, m); err != nil {

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	queryCredentials = `SELECT credential_id, kind, selector, kdf, verifier, wrapped, label_ct, created
+	queryCredentials = `SELECT credential_id, kind, selector, kdf, verifier, wrapped, label_ct, public_ct, created
 		FROM credential WHERE account_id = $1 ORDER BY created, credential_id`
 	queryNewCredential = `INSERT INTO credential
-		(account_id, credential_id, kind, selector, kdf, verifier, wrapped, label_ct, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+		(account_id, credential_id, kind, selector, kdf, verifier, wrapped, label_ct, public_ct, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
 	queryDropCredential = `DELETE FROM credential WHERE account_id = $1 AND credential_id = $2`
 	queryDropDevice     = `DELETE FROM hidden WHERE account_id = $1 AND device = $2`
-	queryReplaceKey     = `UPDATE account_key SET generation = $1, public = $2
+	queryReplaceKey     = `UPDATE account_key SET generation = $1, public = $2, due = 0
 		WHERE account_id = $3 AND generation = $1 - 1`
 	queryCountAddresses = `SELECT count(*) FROM address WHERE account_id = $1`
 	queryReplaceEntry   = `UPDATE address SET entry_ct = $1 WHERE addr_mac = $2 AND account_id = $3`
@@ -23,14 +23,21 @@ const (
 // Credentials implements mailbox.Store.
 func (s *Store) Credentials(ctx context.Context, id mailbox.AccountID) ([]mailbox.Credential, error) {
 	var list []mailbox.Credential
-	var c mailbox.Credential
-	dest := []any{num(&c.ID), num(&c.Kind), &c.Selector, &c.KDF, &c.Verifier, &c.Wrapped, &c.Label, num(&c.Created)}
-	err := s.readOne(ctx, "list credentials", func(q querier) error {
-		return q.each(queryCredentials, dest, func() error {
-			list = append(list, c)
-			return nil
-		}, int64(id))
+	err := s.readOne(ctx, "list credentials", func(q querier) (err error) {
+		list, err = q.credentials(id)
+		return err
 	})
+	return list, err
+}
+
+func (q querier) credentials(id mailbox.AccountID) ([]mailbox.Credential, error) {
+	var list []mailbox.Credential
+	var c mailbox.Credential
+	dest := []any{num(&c.ID), num(&c.Kind), &c.Selector, &c.KDF, &c.Verifier, &c.Wrapped, &c.Label, &c.Public, num(&c.Created)}
+	err := q.each(queryCredentials, dest, func() error {
+		list = append(list, c)
+		return nil
+	}, int64(id))
 	return list, err
 }
 
@@ -48,22 +55,31 @@ func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, dr
 				return err
 			}
 		}
+		if key != nil {
+			if err := t.replaceKey(id, key); err != nil {
+				return err
+			}
+		}
 		for _, c := range add {
+			if err := t.sealedNow(id, c.Generation); err != nil {
+				return err
+			}
 			if err := t.addCredential(id, c); err != nil {
 				return err
 			}
 		}
-		if key == nil {
-			return nil
-		}
-		return t.replaceKey(id, key)
+		return nil
 	}, id)
 }
 
-// replaceKey replaces an account's key and the entries of all its addresses.
+// replaceKey replaces an account's key and the entries of all its addresses, and
+// forgets the keys of former generations.
 func (t *tx) replaceKey(id mailbox.AccountID, key *mailbox.KeyChange) error {
 	err := changed(mailbox.ErrGone)(t.exec(queryReplaceKey, int64(key.Generation), notNull(key.Public), int64(id)))
 	if err != nil {
+		return err
+	}
+	if _, err := t.exec(queryNoFormer, int64(id)); err != nil {
 		return err
 	}
 	var addresses int
@@ -83,7 +99,7 @@ func (t *tx) replaceKey(id mailbox.AccountID, key *mailbox.KeyChange) error {
 
 func (t *tx) addCredential(id mailbox.AccountID, c mailbox.Credential) error {
 	return changed(mailbox.ErrExists)(t.exec(queryNewCredential, int64(id), int64(c.ID), int64(c.Kind), c.Selector,
-		notNull(c.KDF), notNull(c.Verifier), notNull(c.Wrapped), notNull(c.Label), int64(c.Created)))
+		notNull(c.KDF), notNull(c.Verifier), notNull(c.Wrapped), notNull(c.Label), notNull(c.Public), int64(c.Created)))
 }
 
 // changed makes an outcome of a statement that changed no row.

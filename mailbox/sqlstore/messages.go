@@ -15,7 +15,7 @@ const (
 	queryMessages = fromMessage + `WHERE message.account_id = $1 AND message.mailbox_id = $2
 		AND message.uid BETWEEN $3 AND $4 ORDER BY message.uid LIMIT $5`
 	queryUnwrapped = fromMessage + `WHERE message.account_id = $1 AND message.mailbox_id = $2
-		AND message.uid > $3 AND stage = 0 ORDER BY message.uid LIMIT $4`
+		AND message.uid > $3 AND (stage = 0 OR generation < (SELECT generation FROM account_key WHERE account_key.account_id = $1)) ORDER BY message.uid LIMIT $4`
 )
 
 func scanMessage(m *mailbox.Message) []any {

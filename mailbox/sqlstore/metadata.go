@@ -40,6 +40,9 @@ func (s *Store) SetMetadata(ctx context.Context, id mailbox.AccountID, mbox mail
 			return err
 		}
 		for _, n := range notes {
+			if err := t.sealedNow(id, n.Generation); err != nil {
+				return err
+			}
 			if err := t.setMetadata(id, mbox, n); err != nil {
 				return err
 			}

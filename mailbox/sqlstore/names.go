@@ -30,11 +30,14 @@ func (s *Store) Subscriptions(ctx context.Context, id mailbox.AccountID) ([]mail
 // SetSubscription implements mailbox.Store.
 func (s *Store) SetSubscription(ctx context.Context, id mailbox.AccountID, n mailbox.SealedName, on bool, max int) error {
 	return s.write(ctx, "set subscription", func(t *tx) error {
-		if err := t.touch(id); err != nil {
+		if !on {
+			if err := t.touch(id); err != nil {
+				return err
+			}
+			_, err := t.exec(queryUnsubscribe, int64(id), notNull(n.MAC))
 			return err
 		}
-		if !on {
-			_, err := t.exec(queryUnsubscribe, int64(id), notNull(n.MAC))
+		if err := t.touchSealed(id, n.Generation); err != nil {
 			return err
 		}
 		added, err := t.exec(querySubscribe, int64(id), notNull(n.MAC), notNull(n.Sealed))
@@ -93,7 +96,7 @@ func (s *Store) AddKeyword(ctx context.Context, id mailbox.AccountID, n mailbox.
 		if err != nil || found {
 			return err
 		}
-		if err := t.touch(id); err != nil {
+		if err := t.touchSealed(id, n.Generation); err != nil {
 			return err
 		}
 		free, err := t.freeKeyword(id)

@@ -67,6 +67,9 @@ func (s *Store) AddPages(ctx context.Context, id mailbox.AccountID, mbox mailbox
 			if pages[i].Number >= mailbox.PageOf(m.UIDNext) {
 				continue
 			}
+			if err := t.sealedNow(id, pages[i].Generation); err != nil {
+				return err
+			}
 			if err := t.addPage(id, mbox, &pages[i]); err != nil {
 				return err
 			}

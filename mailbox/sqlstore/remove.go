@@ -28,6 +28,7 @@ var removeAccount = []string{
 	`DELETE FROM blocked WHERE account_id = $1`,
 	`DELETE FROM published WHERE account_id = $1`,
 	`DELETE FROM address WHERE account_id = $1`,
+	`DELETE FROM former_key WHERE account_id = $1`,
 	`DELETE FROM account_key WHERE account_id = $1`,
 	`DELETE FROM account WHERE account_id = $1`,
 }

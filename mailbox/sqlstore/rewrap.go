@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	querySetStage = `UPDATE message SET stage = 1
-		WHERE account_id = $1 AND mailbox_id = $2 AND uid = $3 AND stage = 0`
+	querySetStage = `UPDATE message SET stage = 1, generation = CASE WHEN generation < $1 THEN $1 ELSE generation END
+		WHERE account_id = $2 AND mailbox_id = $3 AND uid = $4 AND (stage = 0 OR generation < $1)`
 	querySetSealed = `UPDATE sealed SET key_ct = $1, env_ct = $2
 		WHERE account_id = $3 AND mailbox_id = $4 AND uid = $5`
 )
@@ -21,7 +21,10 @@ func (s *Store) Rewrap(ctx context.Context, id mailbox.AccountID, mbox mailbox.M
 		}
 		for i := range rows {
 			r := &rows[i]
-			n, err := t.exec(querySetStage, int64(id), int64(mbox), int64(r.UID))
+			if err := t.sealedNow(id, r.Generation); err != nil {
+				return err
+			}
+			n, err := t.exec(querySetStage, int64(r.Generation), int64(id), int64(mbox), int64(r.UID))
 			if err != nil {
 				return err
 			}

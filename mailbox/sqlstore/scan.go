@@ -59,3 +59,16 @@ func (m macColumn[T]) Scan(src any) error {
 	*m.p = T(v)
 	return nil
 }
+
+// flag scans a column that is 0 or not into a bool.
+type flag struct{ p *bool }
+
+// Scan implements sql.Scanner.
+func (f flag) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return damaged("a column holds no number")
+	}
+	*f.p = n != 0
+	return nil
+}

@@ -67,7 +67,7 @@ const queryCountMailboxes = `SELECT count(*) FROM mailbox WHERE account_id = $1`
 func (s *Store) CreateMailbox(ctx context.Context, id mailbox.AccountID, n mailbox.NewMailbox, max int) (mailbox.Mailbox, error) {
 	var m mailbox.Mailbox
 	err := s.write(ctx, "create mailbox", func(t *tx) error {
-		if err := t.touch(id); err != nil {
+		if err := t.touchSealed(id, n.Name.Generation); err != nil {
 			return err
 		}
 		made, err := t.addMailbox(id, n)
@@ -163,6 +163,11 @@ func (s *Store) RenameMailboxes(ctx context.Context, id mailbox.AccountID, names
 	return s.write(ctx, "rename mailboxes", func(t *tx) error {
 		if err := t.touch(id); err != nil {
 			return err
+		}
+		for _, r := range names {
+			if err := t.sealedNow(id, r.Name.Generation); err != nil {
+				return err
+			}
 		}
 		for _, r := range names {
 			if err := t.freeName(id, r.ID); err != nil {

@@ -52,7 +52,7 @@ func allCases() []testCase {
 	for _, group := range [][]testCase{
 		accountCases, addressCases, hiddenCases, credentialCases, treeCases, nameCases, acceptCases, refuseCases, dedupCases,
 		queueCases, leaseCases, bodyCases, changeCases, messageCases, pageCases, flagCases, copyCases, expungeCases,
-		replaceCases, metadataCases,
+		replaceCases, metadataCases, rotateCases,
 		watchCases, lifeCases, houseCases, censusCases, concurrentCases, randomCases,
 	} {
 		all = append(all, group...)

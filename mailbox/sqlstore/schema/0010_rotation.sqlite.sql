@@ -1,0 +1,17 @@
+-- New keys for accounts.
+
+-- The public half of the credential's own key pair, sealed to the owner: to it a new
+-- root secret is handed. Empty in rows from before this schema.
+ALTER TABLE credential ADD COLUMN public_ct BLOB NOT NULL DEFAULT x'';
+
+-- Whether the account gets new keys at its owner's next login.
+ALTER TABLE account_key ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+
+-- The root secrets of former generations to which messages are still sealed, under
+-- the present keys. Generation 0 is the key of EMAILIDs, which stays for life.
+CREATE TABLE former_key (
+    account_id INTEGER NOT NULL REFERENCES account,
+    generation INTEGER NOT NULL,
+    key_ct     BLOB NOT NULL,
+    PRIMARY KEY (account_id, generation)
+) STRICT, WITHOUT ROWID;
