@@ -129,6 +129,37 @@ func TestAccountPassword(t *testing.T) {
 	w.act(t, page, "/account/device", "label", "x").want(t, http.StatusOK)
 }
 
+// TestAccountKeys: new keys, alone or with the password, keep every secret and the visit.
+func TestAccountKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	page, shown := w.owner(t, "joe")
+	generation := func() uint32 {
+		info, err := w.service.FindAccount(t.Context(), "joe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Key.Generation
+	}
+	page = w.act(t, page, "/account/keys", "password", "wrong").want(t, http.StatusForbidden)
+	page = w.act(t, page, "/account/keys", "password", shown["Device password"]).want(t, http.StatusForbidden)
+	if got := generation(); got != 1 {
+		t.Errorf("a wrong password made key %d", got)
+	}
+	page = w.act(t, page, "/account/keys", "password", shown["Account password"]).want(t, http.StatusOK)
+	if got := generation(); got != 2 || !strings.Contains(page.text(), "The account has new keys.") || !strings.Contains(page.text(), "first device") {
+		t.Errorf("key %d, and the page says\n%s", got, page.text())
+	}
+	page = w.act(t, page, "/account/password", "password", shown["Account password"], "new", "a long password", "again", "a long password", "keys", "yes").want(t, http.StatusOK)
+	if got := generation(); got != 3 || !strings.Contains(page.text(), "and the account has new keys.") {
+		t.Errorf("key %d, and the page says\n%s", got, page.text())
+	}
+	w.act(t, page, "/account/device", "label", "x").want(t, http.StatusOK)
+	w.login(t, "joe", shown["Device password"])
+	w.login(t, "joe", "a long password")
+	w.loginFails(t, "joe", shown["Account password"])
+}
+
 func TestAccountRecovery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -40,27 +40,53 @@ func revokeDevice(_ *Server, r *http.Request, v *visit) (report, error) {
 }
 
 // changePassword sets a new password, for which the old one or the recovery code is
-// asked. It carries the visit over to the new one: the session ends with the old.
+// asked, and makes new keys with it if its owner wishes. It carries the visit over to
+// the new one: the session ends with the old.
 func changePassword(s *Server, r *http.Request, v *visit) (report, error) {
 	password, err := newPassword(r)
 	if err != nil {
 		return report{}, err
 	}
-	secret, err := s.o.Service.SetPassword(r.Context(), v.session.Account(), r.PostFormValue("password"), password)
+	set, done := s.o.Service.SetPassword, "The password is changed."
+	if r.PostFormValue("keys") != "" {
+		set, done = s.o.Service.SetPasswordAndKeys, "The password is changed, and the account has new keys."
+	}
+	secret, err := set(r.Context(), v.session.Account(), r.PostFormValue("password"), password)
 	if err != nil {
 		return report{}, err
 	}
+	if err := s.reenter(r, v, secret); err != nil {
+		return report{}, err
+	}
+	if password != "" {
+		return report{Done: done}, nil
+	}
+	return report{Done: done, Secret: secret, Use: "This is the account's new password. It is shown only now."}, nil
+}
+
+// newKeys makes new keys, and carries the visit over: the session ends with the old.
+func newKeys(s *Server, r *http.Request, v *visit) (report, error) {
+	if err := s.prove(r, v); err != nil {
+		return report{}, err
+	}
+	if err := v.session.Rotate(r.Context()); err != nil {
+		return report{}, err
+	}
+	if err := s.reenter(r, v, r.PostFormValue("password")); err != nil {
+		return report{}, err
+	}
+	return report{Done: "The account has new keys."}, nil
+}
+
+// reenter gives a visit a session with the present password and keys.
+func (s *Server) reenter(r *http.Request, v *visit, secret string) error {
 	x, _, err := s.enter(r, v.address.String(), secret)
 	if err != nil {
-		return report{}, err
+		return err
 	}
 	v.session.Close()
 	v.session = x
-	if password != "" {
-		return report{Done: "The password is changed."}, nil
-	}
-	return report{Done: "The password is changed.", Secret: secret,
-		Use: "This is the account's new password. It is shown only now."}, nil
+	return nil
 }
 
 func newCode(s *Server, r *http.Request, v *visit) (report, error) {

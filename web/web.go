@@ -204,6 +204,7 @@ func (s *Server) routes() *http.ServeMux {
 		"POST /account/revoke":   s.inVisit(revokeDevice),
 		"POST /account/password": s.inVisit(changePassword),
 		"POST /account/code":     s.inVisit(newCode),
+		"POST /account/keys":     s.inVisit(newKeys),
 		"POST /account/alias":    s.inVisit(addAlias),
 		"POST /account/retire":   s.inVisit(retireAlias),
 		"POST /account/address":  s.inVisit(setAddress),

@@ -35,7 +35,7 @@ func accountCommand(e env) *cobra.Command {
 		aliasCommand(e, open, show), accountDebug(e, open),
 		accountState(e, open, "disable", opDisable, "Refuse logins and mail for an account; nothing is deleted"),
 		accountState(e, open, "enable", opEnable, "Undo disable"),
-		accountRemove(e, open))
+		accountRotate(e, open), accountRemove(e, open))
 	return cmd
 }
 
@@ -154,6 +154,7 @@ func accountShow(e env, open opener, show func() bool) *cobra.Command {
 				{"Created", v.Created},
 				{"Messages", ofQuota(fmt.Sprint(v.Used.Messages), v.Quota.Messages, fmt.Sprint(v.Quota.Messages))},
 				{"Size", ofQuota(sizeString(v.Used.Bytes), v.Quota.Bytes, sizeString(v.Quota.Bytes))},
+				{"Keys", keysOf(v)},
 				{"Terms", v.Terms},
 				{"Mail goes", mailGoes(v.Outlook)},
 				{"Account goes", accountGoes(v.Outlook)},
@@ -182,7 +183,7 @@ func accountGoes(o mailbox.Outlook) string {
 }
 
 func accountPasswd(e env, open opener) *cobra.Command {
-	var fromStdin, reset, yes bool
+	var fromStdin, reset, newKeys, yes bool
 	cmd := &cobra.Command{
 		Use:   "passwd ACCOUNT",
 		Short: "Set a new password, given the old one or the recovery code",
@@ -190,7 +191,7 @@ func accountPasswd(e env, open opener) *cobra.Command {
 			"opened. If both are lost, --reset gives the account new keys; all mail in it becomes unreadable and is deleted.",
 		Args: exactly(1, "one account"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := adminRequest{Op: opPasswd, Ref: args[0]}
+			r := adminRequest{Op: opPasswd, Ref: args[0], NewKeys: newKeys}
 			if reset {
 				r.Op = opReset
 			}
@@ -207,7 +208,9 @@ func accountPasswd(e env, open opener) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the old password (not with --reset) and then the new one from standard input, one a line; an empty new one is generated")
 	cmd.Flags().BoolVar(&reset, "reset", false, "make new keys: the account's mail is lost")
+	cmd.Flags().BoolVar(&newKeys, "new-keys", false, "replace the account's keys as well, because others may know the old password; no mail is lost")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask before --reset")
+	cmd.MarkFlagsMutuallyExclusive("reset", "new-keys")
 	return cmd
 }
 

@@ -23,6 +23,7 @@ type adminRequest struct {
 	Ref      string `json:",omitempty"`
 	Old      string `json:",omitempty"` // password or recovery code
 	Password string `json:",omitempty"`
+	NewKeys  bool   `json:",omitempty"` // with a new password
 	Alias    string `json:",omitempty"` // an address, or a local part
 
 	For time.Duration `json:",omitempty"` // how long to debug
@@ -43,6 +44,7 @@ const (
 	opEnable  adminOp = "enable"
 	opDisable adminOp = "disable"
 	opRemove  adminOp = "remove"
+	opRotate  adminOp = "rotate"
 
 	opDebug       adminOp = "debug"
 	opAliasAdd    adminOp = "alias add"
@@ -70,6 +72,8 @@ type accountView struct {
 	Quota     mailbox.Quota
 	Terms     string          `json:",omitempty"` // of show
 	Outlook   mailbox.Outlook `json:",omitzero"`  // of show
+	Keys      uint32          // their generation
+	NewKeys   bool            `json:",omitempty"` // at the next login
 }
 
 // direct does the operations with a service on the store.
@@ -107,7 +111,13 @@ func (d direct) doOne(ctx context.Context, r adminRequest, info mailbox.AccountI
 		v.Terms = d.service.Terms().String()
 		v.Outlook, err = d.service.Outlook(ctx, info.ID)
 	case opPasswd:
-		reply.Secret, err = d.service.SetPassword(ctx, info.ID, r.Old, r.Password)
+		set := d.service.SetPassword
+		if r.NewKeys {
+			set = d.service.SetPasswordAndKeys
+		}
+		reply.Secret, err = set(ctx, info.ID, r.Old, r.Password)
+	case opRotate:
+		err = d.service.RequestRotation(ctx, info.ID)
 	case opReset:
 		var c mailbox.Created
 		c, reply.Unreadable, err = d.service.ResetAccount(ctx, info.ID, r.Password)
@@ -172,7 +182,7 @@ func (d direct) list(ctx context.Context) (adminReply, error) {
 func viewOf(info mailbox.AccountInfo) accountView {
 	v := accountView{
 		ID: info.ID.String(), State: info.State.String(), Created: dayString(info.Created),
-		Used: info.Used, Quota: info.Quota,
+		Used: info.Used, Quota: info.Quota, Keys: info.Key.Generation, NewKeys: info.RotateDue,
 	}
 	for _, a := range info.Addresses {
 		v.Addresses = append(v.Addresses, a.String())

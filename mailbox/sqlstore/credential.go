@@ -7,14 +7,19 @@ import (
 )
 
 const (
-	queryCredentials = `SELECT credential_id, kind, selector, kdf, verifier, wrapped, label_ct, public_ct, created
-		FROM credential WHERE account_id = $1 ORDER BY created, credential_id`
+	queryCredentials = `SELECT credential.credential_id, kind, selector, kdf, verifier, wrapped, label_ct, public_ct, created
+		FROM credential LEFT JOIN credential_public ON credential_public.account_id = credential.account_id
+		AND credential_public.credential_id = credential.credential_id
+		WHERE credential.account_id = $1 ORDER BY created, credential.credential_id`
 	queryNewCredential = `INSERT INTO credential
-		(account_id, credential_id, kind, selector, kdf, verifier, wrapped, label_ct, public_ct, created)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
+		(account_id, credential_id, kind, selector, kdf, verifier, wrapped, label_ct, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
 	queryDropCredential = `DELETE FROM credential WHERE account_id = $1 AND credential_id = $2`
-	queryDropDevice     = `DELETE FROM hidden WHERE account_id = $1 AND device = $2`
-	queryReplaceKey     = `UPDATE account_key SET generation = $1, public = $2, due = 0
+	queryDropPublic     = `DELETE FROM credential_public WHERE account_id = $1 AND credential_id = $2`
+	querySetPublic      = `INSERT INTO credential_public (account_id, credential_id, public_ct) VALUES ($1, $2, $3)
+		ON CONFLICT (account_id, credential_id) DO UPDATE SET public_ct = $3`
+	queryDropDevice = `DELETE FROM hidden WHERE account_id = $1 AND device = $2`
+	queryReplaceKey = `UPDATE account_key SET generation = $1, public = $2, due = 0
 		WHERE account_id = $3 AND generation = $1 - 1`
 	queryCountAddresses = `SELECT count(*) FROM address WHERE account_id = $1`
 	queryReplaceEntry   = `UPDATE address SET entry_ct = $1 WHERE addr_mac = $2 AND account_id = $3`
@@ -51,8 +56,10 @@ func (s *Store) ReplaceCredentials(ctx context.Context, id mailbox.AccountID, dr
 			if err := changed(mailbox.ErrGone)(t.exec(queryDropCredential, int64(id), int64(c))); err != nil {
 				return err
 			}
-			if _, err := t.exec(queryDropDevice, int64(id), int64(c)); err != nil {
-				return err
+			for _, query := range []string{queryDropPublic, queryDropDevice} {
+				if _, err := t.exec(query, int64(id), int64(c)); err != nil {
+					return err
+				}
 			}
 		}
 		if key != nil {
@@ -98,8 +105,13 @@ func (t *tx) replaceKey(id mailbox.AccountID, key *mailbox.KeyChange) error {
 }
 
 func (t *tx) addCredential(id mailbox.AccountID, c mailbox.Credential) error {
-	return changed(mailbox.ErrExists)(t.exec(queryNewCredential, int64(id), int64(c.ID), int64(c.Kind), c.Selector,
-		notNull(c.KDF), notNull(c.Verifier), notNull(c.Wrapped), notNull(c.Label), notNull(c.Public), int64(c.Created)))
+	err := changed(mailbox.ErrExists)(t.exec(queryNewCredential, int64(id), int64(c.ID), int64(c.Kind), c.Selector,
+		notNull(c.KDF), notNull(c.Verifier), notNull(c.Wrapped), notNull(c.Label), int64(c.Created)))
+	if err != nil || len(c.Public) == 0 {
+		return err
+	}
+	_, err = t.exec(querySetPublic, int64(id), int64(c.ID), c.Public)
+	return err
 }
 
 // changed makes an outcome of a statement that changed no row.

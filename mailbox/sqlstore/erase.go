@@ -56,7 +56,7 @@ func (e *sqliteEngine) erase(ctx context.Context) error {
 }
 
 // postgresErased are the tables in which secrets or their owners' rows are deleted.
-var postgresErased = []string{"page", "sealed", "message", "body", "chunk", "account_key", "former_key", "credential", "address", "published", "blocked", "mailbox", "keyword", "subscription", "job", "metadata", "push_token"}
+var postgresErased = []string{"page", "sealed", "message", "body", "chunk", "account_key", "former_key", "credential", "credential_public", "address", "published", "blocked", "mailbox", "keyword", "subscription", "job", "metadata", "push_token"}
 
 // erase vacuums the tables. The server's archived log, its replicas and backups are
 // its operator's (docs/threat-model.md).

@@ -24,6 +24,7 @@ var removeAccount = []string{
 	`DELETE FROM metadata WHERE account_id = $1`,
 	`DELETE FROM push_token WHERE account_id = $1`,
 	`DELETE FROM mailbox WHERE account_id = $1`,
+	`DELETE FROM credential_public WHERE account_id = $1`,
 	`DELETE FROM credential WHERE account_id = $1`,
 	`DELETE FROM blocked WHERE account_id = $1`,
 	`DELETE FROM published WHERE account_id = $1`,

@@ -75,8 +75,8 @@ func (q querier) belongings(id mailbox.AccountID) (*mailbox.Belongings, error) {
 }
 
 const (
-	queryRewriteCredential = `UPDATE credential SET wrapped = $1, label_ct = $2, public_ct = $3
-		WHERE account_id = $4 AND credential_id = $5`
+	queryRewriteCredential = `UPDATE credential SET wrapped = $1, label_ct = $2
+		WHERE account_id = $3 AND credential_id = $4`
 	queryRewriteBlocked  = `UPDATE blocked SET sender_ct = $1 WHERE account_id = $2 AND sender_mac = $3`
 	queryNoPages         = `DELETE FROM page WHERE account_id = $1`
 	queryNoSubscriptions = `DELETE FROM subscription WHERE account_id = $1`
@@ -94,7 +94,8 @@ const (
 func (t *tx) rewrite(id mailbox.AccountID, b *mailbox.Belongings) error {
 	var todo statements
 	for _, c := range b.Credentials {
-		todo.add(queryRewriteCredential, notNull(c.Wrapped), notNull(c.Label), notNull(c.Public), int64(id), int64(c.ID))
+		todo.add(queryRewriteCredential, notNull(c.Wrapped), notNull(c.Label), int64(id), int64(c.ID))
+		todo.add(querySetPublic, int64(id), int64(c.ID), notNull(c.Public))
 	}
 	for _, m := range b.Mailboxes {
 		todo.add(queryRename, notNull(m.Name.MAC), notNull(m.Name.Sealed), int64(id), int64(m.ID))

@@ -1,7 +1,12 @@
 -- New keys for accounts: as 0010_rotation.sqlite.sql, whose comments say what the
--- columns are for.
+-- tables are for.
 
-ALTER TABLE credential ADD COLUMN public_ct BYTEA NOT NULL DEFAULT '';
+CREATE TABLE credential_public (
+    account_id    BIGINT NOT NULL REFERENCES account,
+    credential_id BIGINT NOT NULL,
+    public_ct     BYTEA NOT NULL,
+    PRIMARY KEY (account_id, credential_id)
+);
 ALTER TABLE account_key ADD COLUMN due BIGINT NOT NULL DEFAULT 0;
 
 CREATE TABLE former_key (

@@ -1,8 +1,14 @@
 -- New keys for accounts.
 
--- The public half of the credential's own key pair, sealed to the owner: to it a new
--- root secret is handed. Empty in rows from before this schema.
-ALTER TABLE credential ADD COLUMN public_ct BLOB NOT NULL DEFAULT x'';
+-- The public half of each credential's own key pair, sealed to the owner: to it a new
+-- root secret is handed. It has a rowid: WITHOUT ROWID, rows of this size would have an
+-- overflow page each. Credentials from before this schema have none.
+CREATE TABLE credential_public (
+    account_id    INTEGER NOT NULL REFERENCES account,
+    credential_id INTEGER NOT NULL,
+    public_ct     BLOB NOT NULL,
+    PRIMARY KEY (account_id, credential_id)
+) STRICT;
 
 -- Whether the account gets new keys at its owner's next login.
 ALTER TABLE account_key ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
