@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -33,17 +34,23 @@ type chatMessage struct {
 func (c *core) device(r *relay, a account) *device {
 	c.t.Helper()
 	d := c.blankDevice(a)
-	imapHost, imapPort := hostPort(c.t, r.IMAPS)
-	smtpHost, smtpPort := hostPort(c.t, r.SMTPS)
+	d.configure(r)
+	return d
+}
+
+// configure gives a blank device its account.
+func (d *device) configure(r *relay) {
+	d.t.Helper()
+	imapHost, imapPort := hostPort(d.t, r.IMAPS)
+	smtpHost, smtpPort := hostPort(d.t, r.SMTPS)
 	d.call(nil, "add_or_update_transport", d.id, map[string]any{
-		"addr": a.Address, "password": a.Password,
+		"addr": d.user.Address, "password": d.user.Password,
 		"imapServer": imapHost, "imapPort": imapPort, "imapSecurity": "ssl",
 		"smtpServer": smtpHost, "smtpPort": smtpPort, "smtpSecurity": "ssl",
 		"certificateChecks": "acceptInvalidCertificates",
 	})
-	d.call(nil, "set_config", d.id, "displayname", a.Address)
+	d.call(nil, "set_config", d.id, "displayname", d.user.Address)
 	d.goOnline()
-	return d
 }
 
 // blankDevice is Delta Chat as it is when just installed. It neither signs up at
@@ -203,6 +210,19 @@ func (d *device) awaitText(text string) {
 	for {
 		e := d.await("message "+text, changed)
 		if d.message(e.MsgID).Text == text {
+			return
+		}
+	}
+}
+
+// awaitShown waits until a message is shown, also one of somebody whom the user has
+// not met.
+func (d *device) awaitShown(text string) {
+	d.t.Helper()
+	news := func(e coreEvent) bool { return (e.Kind == "MsgsChanged" || e.Kind == "IncomingMsg") && e.MsgID != 0 }
+	for {
+		e := d.await("message "+text, news)
+		if strings.Contains(d.message(e.MsgID).Text, text) {
 			return
 		}
 	}

@@ -116,3 +116,13 @@ func (r *relay) signUp(t *testing.T) (a account, secret string) {
 	shown := v.secrets(3)
 	return account{Address: shown[0], Password: shown[1]}, shown[2]
 }
+
+// keeper makes a device password, by the account page, whose device deletes for itself
+// only.
+func (r *relay) keeper(t *testing.T, address, secret string) account {
+	t.Helper()
+	v := r.visitor(t)
+	v.post("/account/login", "address", address, "password", secret)
+	v.post("/account/device", "visit", v.hidden("visit"), "label", "Delta Chat", "keeps", "yes")
+	return account{Address: address, Password: v.secrets(1)[0]}
+}

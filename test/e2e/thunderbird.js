@@ -9,9 +9,11 @@ const mainWindow = () => Services.wm.getMostRecentWindow("mail:3pane");
 const mailTab = () => mainWindow().document.getElementById("tabmail").currentAbout3Pane;
 const messageWindow = () => mailTab().messageBrowser.contentWindow;
 const composeWindow = () => Services.wm.getMostRecentWindow("msgcompose");
+// rowOf returns where the list shows the newest message of an author, -1 for none.
 const rowOf = author => {
   const view = mailTab().gDBView;
-  return [...Array(view?.rowCount ?? 0).keys()].findIndex(row => view.getMsgHdrAt(row).author.includes(author));
+  const rows = [...Array(view?.rowCount ?? 0).keys()].filter(row => view.getMsgHdrAt(row).author.includes(author));
+  return rows.sort((a, b) => view.getKeyAt(b) - view.getKeyAt(a))[0] ?? -1;
 };
 const server = () => MailServices.accounts.defaultAccount.incomingServer;
 
@@ -52,6 +54,23 @@ const actions = {
     openpgp("keyRing").EnigmailKeyRing.clearCache();
     identity.setUnicharAttribute("openpgp_key_id", id);
     return RNP.getPublicKey(`0x${id}`);
+  },
+
+  // takeKey imports a secret key, takes it for the identity of the account, and
+  // returns what went wrong.
+  async takeKey(armored) {
+    const { RNP } = openpgp("RNP");
+    const { EnigmailKeyRing } = openpgp("keyRing");
+    await openpgp("core").EnigmailCore.init();
+    const result = await RNP.importSecKeyBlockImpl(mainWindow(), () => "", false, armored);
+    if (result.exitCode != 0) {
+      return result.errorMsg;
+    }
+    EnigmailKeyRing.clearCache();
+    const key = EnigmailKeyRing.getKeyById(result.importedKeys[0]);
+    await openpgp("sqliteDb").PgpSqliteDb2.acceptAsPersonalKey(key.fpr);
+    MailServices.accounts.defaultAccount.defaultIdentity.setUnicharAttribute("openpgp_key_id", key.keyId);
+    return "";
   },
 
   // acceptKey imports the public key of a correspondent as verified, and returns
@@ -97,12 +116,12 @@ const actions = {
     mailTab().displayFolder(server().rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox).URI);
   },
 
-  // lists returns whether the list shows a message of an author.
+  // lists returns whether there is one.
   lists(author) {
     return rowOf(author) >= 0;
   },
 
-  // open opens the author's message.
+  // open opens it.
   open(author) {
     mailTab().threadTree.selectedIndex = rowOf(author);
   },
