@@ -111,7 +111,10 @@ func (s *Service) Blocks(ctx context.Context, r Recipient, from addr.Address) (b
 		return false, nil
 	}
 	id := int64(r.Account)
-	found, err := s.store.Blocks(ctx, r.Account, s.key.SenderMAC(id, from.Key()), s.key.SenderMAC(id, "@"+from.Domain()))
+	one := s.key.SenderMAC(id, from.Key())
+	found, err := s.recall.blocks.get(one, func() (bool, error) {
+		return s.store.Blocks(ctx, r.Account, one, s.key.SenderMAC(id, "@"+from.Domain()))
+	})
 	if err != nil {
 		return false, fmt.Errorf("look for blocked sender: %w", err)
 	}

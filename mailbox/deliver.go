@@ -28,7 +28,7 @@ type Recipient struct {
 const rowKept = 2 * time.Second
 
 // Recipient says whether a message of size bytes (0 if not announced) could be
-// delivered to a. Errors: ErrNoAccount, ErrDisabled, ErrOverQuota,
+// delivered to a, as far as was known up to two seconds ago. Errors: ErrNoAccount, ErrDisabled, ErrOverQuota,
 // and ErrFull while there is no room for mail.
 func (s *Service) Recipient(ctx context.Context, a addr.Address, size int64) (Recipient, error) {
 	if s.level() == spent {
@@ -42,14 +42,14 @@ func (s *Service) recipient(ctx context.Context, a addr.Address, size int64) (Re
 	if s.closed() {
 		return Recipient{}, ErrClosed
 	}
-	row, options, err := s.byAddress(ctx, s.key.AddressMAC(a.Key()))
+	f, err := s.recentRow(ctx, s.key.AddressMAC(a.Key()))
 	if err != nil {
 		return Recipient{}, fmt.Errorf("look up recipient: %w", err)
 	}
-	if err := row.accepts(seal.PaddedSize(max(size, 0))); err != nil {
+	if err := f.row.accepts(seal.PaddedSize(max(size, 0))); err != nil {
 		return Recipient{}, err
 	}
-	return Recipient{Account: row.ID, Address: a, Options: options, row: &row, read: s.now()}, nil
+	return Recipient{Account: f.row.ID, Address: a, Options: f.options, row: &f.row, read: f.read}, nil
 }
 
 // accepts says whether one more message of that padded size may come in.

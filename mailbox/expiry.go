@@ -110,7 +110,7 @@ const keptExpunges = 1000
 // forget expunges remembers them all.
 func (s *Service) tidy(ctx context.Context, day Day) {
 	err := s.store.ExpirePushTokens(ctx, day-PushDays+1)
-	if t, ok := s.store.(interface {
+	if t, ok := s.o.Store.(interface {
 		TrimVanished(ctx context.Context, keep int) error
 	}); ok && err == nil {
 		err = t.TrimVanished(ctx, keptExpunges)

@@ -130,6 +130,7 @@ type Service struct {
 	throttle               *throttle
 	ring                   *keyring
 	publics                *publicKeys
+	recall                 *recall
 	firsts                 singleflight.Group // first logins, by address MAC
 	idleTables             atomic.Int64
 	calendar               calendar
@@ -169,6 +170,8 @@ func New(o Options) (*Service, error) {
 		expiry:      expiry{crowded: make(chan AccountID, 1024)},
 		space:       space{wake: make(chan struct{}, 1)},
 	}
+	s.recall = newRecall(s.now)
+	s.store = noting{o.Store, &s.recall.changes}
 	s.done, s.cancel = context.WithCancel(context.Background())
 	var err error
 	if s.calendar.last, err = s.store.Calendar(s.done); err != nil {

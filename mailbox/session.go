@@ -58,6 +58,16 @@ func (x *Session) Addresses(ctx context.Context) ([]addr.Address, error) {
 	return own.svc.addresses(ctx, own.id)
 }
 
+// RecentAddresses is Addresses as they were up to two seconds ago. The list must not
+// be changed.
+func (x *Session) RecentAddresses(ctx context.Context) ([]addr.Address, error) {
+	own, err := x.use()
+	if err != nil {
+		return nil, err
+	}
+	return own.svc.recall.own.get(own.id, func() ([]addr.Address, error) { return own.svc.addresses(ctx, own.id) })
+}
+
 // ChangeCount counts the changes of the account that this process has heard of. A caller
 // who reads it before something of the account can tell by it whether to read again.
 func (x *Session) ChangeCount() uint64 { return x.own.epoch.Load() }

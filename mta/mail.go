@@ -30,7 +30,7 @@ func (s *session) mail(path string, o *smtp.MailOptions) error {
 	if err != nil && path != "" {
 		return errSenderPath
 	}
-	if err := s.refreshOwn(); err != nil {
+	if err := s.refreshOwn(from); err != nil {
 		return err
 	}
 	if err := s.policy.sender(from); err != nil {
@@ -53,14 +53,23 @@ func (s *session) mail(path string, o *smtp.MailOptions) error {
 }
 
 // refreshOwn reads again which addresses the account has, if anything of it has
-// changed since: an alias may have come, or been given up.
-func (s *session) refreshOwn() error {
+// changed since: an alias may have come, or been given up. An account that gets much
+// mail changes all the time, so what was read a moment ago will do, unless from is not
+// among it.
+func (s *session) refreshOwn(from addr.Address) error {
 	if s.login == nil || s.login.ChangeCount() == s.ownAt {
 		return nil
 	}
-	at := s.login.ChangeCount()
-	own, err := s.login.Addresses(s.ctx)
+	own, err := s.login.RecentAddresses(s.ctx)
 	if err != nil {
+		return err
+	}
+	s.policy.own = own
+	if s.policy.owns(from) {
+		return nil
+	}
+	at := s.login.ChangeCount()
+	if own, err = s.login.Addresses(s.ctx); err != nil {
 		return err
 	}
 	s.policy.own, s.ownAt = own, at
