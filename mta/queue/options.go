@@ -52,7 +52,7 @@ type Options struct {
 type Limits struct {
 	Destinations   int           // domains at a time; 64
 	PerDestination int           // connections to one; 10
-	Lease          time.Duration // renewed at a third of it; 5 min
+	Lease          time.Duration // renewed at a third of it; 1 min, which mail waits when a node dies
 	Poll           time.Duration // between two looks for work, beside hints; 5 s
 	Idle           time.Duration // that a connection is kept for the next message; 30 s
 	Attempt        time.Duration // for one message to one server; 1 h
@@ -63,7 +63,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.Destinations, 64)
 	orDefault(&l.PerDestination, 10)
-	orDefault(&l.Lease, 5*time.Minute)
+	orDefault(&l.Lease, time.Minute)
 	orDefault(&l.Poll, 5*time.Second)
 	orDefault(&l.Idle, 30*time.Second)
 	orDefault(&l.Attempt, time.Hour)
