@@ -43,6 +43,7 @@ func serve(ctx context.Context, e env, configFile, readyFile string) error {
 	}
 	log := newLog(e.stderr, cfg.Log)
 	harden(log)
+	giveHeapRoom(e.getenv)
 	r, err := openRelay(ctx, cfg, log, e.getenv, relayOptions{})
 	if err != nil {
 		return err
