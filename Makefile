@@ -6,7 +6,7 @@ FUZZ    ?= 10s
 SYSTEMS ?= linux/arm64 darwin/arm64 windows/amd64
 PKGS    := ./...
 
-.PHONY: demo test check build race fuzz faults e2e thunderbird dovecot bench cross release package preflight help
+.PHONY: demo test check build race fuzz faults e2e thunderbird dovecot bench speed cross release package preflight help
 
 help:
 	@echo "make demo    build, run a relay on loopback, send one encrypted message through it"
@@ -18,6 +18,7 @@ help:
 	@echo "make e2e     real mail clients against the binary (says what it needs)"
 	@echo "make thunderbird   of these, only Thunderbird on a virtual screen"
 	@echo "make bench   the benchmarks of docs/performance.md"
+	@echo "make speed   mail a second, and processor time each, from submission to 250, on all stores"
 	@echo "make release   programs and Debian packages for all systems, with their sums, in dist/"
 	@echo "make package   try the Debian package in a fresh Debian (as root; apt: debootstrap)"
 	@echo "make cross   compile for other systems, without cgo"
@@ -63,6 +64,10 @@ dovecot: build
 
 bench: preflight
 	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
+
+# The machine should have nothing else to do. ONLY='SQLite/^16$$' takes a part.
+speed: build
+	$(GO) test -tags 'e2e speed' -count=1 -v -run 'SpeedSubmit/$(ONLY)' ./test/e2e
 
 cross: preflight
 	@for s in $(SYSTEMS); do echo "compile for $$s"; CGO_ENABLED=0 GOOS=$${s%/*} GOARCH=$${s#*/} $(GO) build -o /dev/null ./cmd/restante || exit 1; done
