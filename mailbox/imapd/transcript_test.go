@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/mime"
 	"github.com/restante/restante/internal/transcript"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/imapd"
+	"github.com/restante/restante/pgp"
 )
 
 // TestTranscripts plays the dialogues in testdata. Each has a server of its own
@@ -108,12 +110,27 @@ func (p *play) options(t *testing.T) func(*imapd.Options) {
 		if p.script.Has("aliases") {
 			o.NewAlias = addAlias
 		}
+		if p.script.Has("gate") {
+			o.Gate = func(g mailbox.GateOptions) mailbox.Judge {
+				return &inspector{pgp.NewInspector(pgp.InspectOptions{Keep: g.Walk.Keep})}
+			}
+		}
 		o.Push = p.script.Has("push")
 		o.Chatmail = o.Push
 		if name, value, ok := strings.Cut(p.script.Setting("shared"), " "); ok {
 			o.Shared = map[string]string{name: value}
 		}
 	}
+}
+
+// inspector is the gate of a relay.
+type inspector struct{ *pgp.Inspector }
+
+func (i *inspector) Close() (*mime.Message, error) {
+	if _, err := i.Inspector.Close(); err != nil {
+		return nil, err
+	}
+	return i.Message(), nil
 }
 
 // addAlias makes an address; a generated one has always the same name.
