@@ -14,8 +14,9 @@ import (
 // modelClient knows of the mailbox what it was told, by sequence number.
 type modelClient struct {
 	*client
-	knows []modelMessage // UID 0 where it isn't known yet
-	found []int          // by the last search
+	uidOnly bool
+	knows   []modelMessage // UID 0 where it isn't known yet
+	found   []int          // by the last search
 }
 
 // learn takes in an untagged response.
@@ -23,6 +24,9 @@ func (c *modelClient) learn(line string) {
 	words := strings.Fields(line)
 	n, err := strconv.Atoi(words[1])
 	switch {
+	case words[1] == "VANISHED":
+		gone := setNumbers(words[2])
+		c.knows = slices.DeleteFunc(c.knows, func(e modelMessage) bool { return slices.Contains(gone, e.UID) })
 	case err != nil:
 		c.learnSearch(line)
 	case words[2] == "EXISTS":
@@ -33,7 +37,9 @@ func (c *modelClient) learn(line string) {
 		c.knows = append(c.knows, make([]modelMessage, n-len(c.knows))...)
 	case words[2] == "EXPUNGE" && n <= len(c.knows):
 		c.knows = slices.Delete(c.knows, n-1, n)
-	case words[2] == "FETCH" && n <= len(c.knows):
+	case words[2] == "UIDFETCH" && c.uidOnly:
+		c.learnUIDFetch(line, n)
+	case words[2] == "FETCH" && n <= len(c.knows) && !c.uidOnly:
 		c.learnFetch(line, &c.knows[n-1])
 	case words[2] != "RECENT":
 		c.tb.Errorf("%q, and %d messages are known", line, len(c.knows))
@@ -60,6 +66,19 @@ func (c *modelClient) learnFetch(line string, e *modelMessage) {
 	if m := fetchedModSeq.FindStringSubmatch(line); m != nil {
 		e.ModSeq, _ = strconv.Atoi(m[1])
 	}
+}
+
+// learnUIDFetch takes in what is told of a message by its UID: one that is known, or the
+// first that isn't yet.
+func (c *modelClient) learnUIDFetch(line string, uid int) {
+	for i := range c.knows {
+		if e := &c.knows[i]; e.UID == uid || e.UID == 0 {
+			e.UID = uid
+			c.learnFetch(line, e)
+			return
+		}
+	}
+	c.tb.Errorf("%q, and no such message is known", line)
 }
 
 var foundAll = regexp.MustCompile(`^\* ESEARCH \(TAG "[^"]+"\)(?: UID)?(?: ALL (\S+))?$`)
@@ -106,7 +125,7 @@ func (c *modelClient) do(command string, expunges bool) (answer string) {
 	untagged, answer := c.command("%s", command)
 	for _, line := range untagged {
 		switch {
-		case strings.HasSuffix(line, " EXPUNGE") && !expunges:
+		case (strings.HasSuffix(line, " EXPUNGE") || strings.HasPrefix(line, "* VANISHED")) && !expunges:
 			c.tb.Errorf("%s: %s", command, line)
 		case strings.HasPrefix(line, "* "):
 			c.learn(line)
@@ -119,8 +138,14 @@ func (c *modelClient) do(command string, expunges bool) (answer string) {
 // what it knew before the command.
 func (c *modelClient) check(m *modelMailbox, command string, knew []modelMessage, expunges bool) {
 	c.tb.Helper()
+	last := 0
 	for i, e := range c.knows {
-		if e.UID == 0 {
+		switch {
+		case e.UID != 0:
+			last = e.UID
+		case c.uidOnly:
+			c.do(fmt.Sprintf("UID FETCH %d:* (FLAGS MODSEQ)", last+1), true)
+		default:
 			c.do(fmt.Sprintf("FETCH %d (UID FLAGS MODSEQ)", i+1), false)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// FuzzModel has two clients do random things to a mailbox by turns, one of them by
-// IMAP4rev1 and one by rev2, both with CONDSTORE. After each command its client
+// FuzzModel has four clients do random things to a mailbox by turns, by IMAP4rev1 and
+// by rev2, with QRESYNC, and without sequence numbers. After each command its client
 // must know exactly what a mailbox made of plain slices says: which messages there
 // are, by which numbers, with which UIDs, flags and mod-sequences.
 func FuzzModel(f *testing.F) {
@@ -39,8 +39,8 @@ type modelRun struct {
 func newModelRun(t *testing.T, seed uint64) *modelRun {
 	m := &modelRun{T: t, w: newWorld(t), r: rand.New(rand.NewPCG(seed, 0)), modelMailbox: &modelMailbox{next: 1}}
 	created := m.w.account(t, "b@example.org")
-	for _, enable := range []string{"CONDSTORE", "CONDSTORE IMAP4rev2"} {
-		c := &modelClient{client: m.w.dial(t).enter(created)}
+	for _, enable := range []string{"CONDSTORE", "CONDSTORE IMAP4rev2", "QRESYNC", "CONDSTORE UIDONLY"} {
+		c := &modelClient{client: m.w.dial(t).enter(created), uidOnly: strings.HasSuffix(enable, "UIDONLY")}
 		c.ok("ENABLE %s", enable)
 		for _, line := range c.ok("SELECT INBOX") {
 			if v := regexp.MustCompile(`HIGHESTMODSEQ (\d+)`).FindStringSubmatch(line); v != nil {
@@ -54,14 +54,14 @@ func newModelRun(t *testing.T, seed uint64) *modelRun {
 
 // step has one of the clients do something.
 func (m *modelRun) step() {
-	m.c = m.clients[m.r.IntN(2)]
-	byUID := m.r.IntN(2) == 0
+	m.c = m.clients[m.r.IntN(len(m.clients))]
+	byUID := m.c.uidOnly || m.r.IntN(2) == 0
 	numbers := m.pick(len(m.c.knows))
 	if len(numbers) == 0 {
 		m.stepWithout()
 		return
 	}
-	switch m.r.IntN(9) {
+	switch m.r.IntN(10) {
 	case 0, 1, 2:
 		m.storeStep(numbers, byUID)
 	case 3:
@@ -73,6 +73,8 @@ func (m *modelRun) step() {
 	case 7:
 		m.expungeStep(numbers, byUID)
 	case 8:
+		m.replaceStep(numbers[m.r.IntN(len(numbers))], byUID)
+	case 9:
 		m.stepWithout()
 	}
 }
@@ -113,7 +115,7 @@ func (m *modelRun) do(command string, numbers []int, byUID bool, args string, af
 	if byUID {
 		line = "UID " + line
 	}
-	expunges := byUID || command == "COPY" || command == "MOVE"
+	expunges := byUID || command == "COPY" || command == "MOVE" || command == "REPLACE"
 	knew := slices.Clone(m.c.knows)
 	answer := m.c.do(line, expunges)
 	after()

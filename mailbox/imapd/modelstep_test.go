@@ -77,6 +77,10 @@ func (m *modelRun) seenStep(numbers []int, byUID bool) {
 func (m *modelRun) searchStep(numbers []int, byUID bool) {
 	flag := []string{"SEEN", "DELETED", "FLAGGED"}[m.r.IntN(3)]
 	key := numberSet(numbers) + " NOT " + flag
+	if m.c.uidOnly {
+		uids, _ := m.uids(numbers)
+		key = "UID " + numberSet(uids) + " NOT " + flag
+	}
 	var want []int
 	for i, e := range m.sees(m.c.knows, false) {
 		there := m.find(e.UID)
@@ -133,6 +137,25 @@ func (m *modelRun) transfer(uids []int, there int, command, to string) {
 	if command == "MOVE" {
 		m.remove(func(e modelMessage) bool { return slices.Contains(uids, e.UID) })
 	}
+}
+
+// replaceStep puts a message in the place of another, or of one that went to the
+// other mailbox.
+func (m *modelRun) replaceStep(number int, byUID bool) {
+	to := []string{"Archive", "INBOX"}[m.r.IntN(2)]
+	flags := m.someFlags()
+	uids, there := m.uids([]int{number})
+	want := "NO [NONEXISTENT]"
+	if there > 0 {
+		want = "OK"
+		m.remove(func(e modelMessage) bool { return e.UID == uids[0] })
+		if to == "INBOX" {
+			m.add(joinFlags(flags))
+		}
+	}
+	text := message("replacing")
+	args := fmt.Sprintf(" %s (%s) {%d+}\r\n%s", to, strings.Join(flags, " "), len(text), text)
+	m.want("REPLACE", m.do("REPLACE", []int{number}, byUID, args, func() {}), want)
 }
 
 // expungeStep expunges what is deleted, by UID only some of it.

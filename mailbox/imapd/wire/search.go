@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/emersion/go-imap/v2"
+import (
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+)
 
 // A Search is the arguments of SEARCH.
 type Search struct {
@@ -131,13 +135,20 @@ func (d *Decoder) searchArg(k *SearchKey, arg searchArg) {
 	}
 }
 
-// modSeqArg reads the entry, which may be missing, and the mod-sequence (RFC
-// 7162, 3.1.5).
+// entryKinds are what a mod-sequence can be of: as there is one for all flags of a
+// message, they make no difference.
+var entryKinds = []string{"PRIV", "SHARED", "ALL"}
+
+// modSeqArg reads the entry with its kind, which may be missing, and the
+// mod-sequence (RFC 7162, 3.1.5).
 func (d *Decoder) modSeqArg(k *SearchKey) {
 	if d.Peek() == '"' {
 		k.Field = d.String()
 		d.SP()
-		k.Text = d.Keyword()
+		at := d.pos
+		if k.Text = d.Keyword(); !slices.Contains(entryKinds, k.Text) {
+			d.failAt(at, "priv, shared or all")
+		}
 		d.SP()
 	}
 	k.Number = d.Number64()
