@@ -140,8 +140,8 @@ func densePages(set []UIDRange, from PageNumber) (low, high PageNumber, ok bool)
 func lastDense(set []UIDRange, n PageNumber) PageNumber {
 	for {
 		i := reaching(set, n.UIDs().High)
-		if i < len(set) && set[i].Low <= n.UIDs().High {
-			n = max(n, PageOf(set[i].High)-1) // all between are asked for
+		if i < len(set) && set[i].Low <= n.UIDs().High && PageOf(set[i].High) > n {
+			n = PageOf(set[i].High) - 1 // all between are asked for
 		}
 		if n == PageOf(math.MaxUint32) || askedOf(set, n+1) < pageLeast {
 			return n

@@ -36,6 +36,8 @@ func TestDensePages(t *testing.T) {
 		{"all", AllUIDs(), 0, run{0, PageOf(math.MaxUint32), true}},
 		{"the rest", AllUIDs(), 7, run{7, PageOf(math.MaxUint32), true}},
 		{"beyond the last", AllUIDs(), PageOf(math.MaxUint32) + 1, run{}},
+		{"all of the first", []UIDRange{{Low: 1, High: 63}}, 0, run{0, 0, true}},
+		{"up to the end of one", []UIDRange{{Low: 1, High: 63}, {Low: 65, High: 255}}, 0, run{0, 3, true}},
 		{"too few", []UIDRange{page(3, 0, pageLeast-2)}, 0, run{}},
 		{"enough", []UIDRange{page(3, 0, pageLeast-1)}, 0, run{3, 3, true}},
 		{"enough, one by one", single(5), 0, run{5, 5, true}},
@@ -56,6 +58,7 @@ func TestDensePages(t *testing.T) {
 // FuzzDensePages finds the same runs as counting each page does.
 func FuzzDensePages(f *testing.F) {
 	f.Add([]byte{0, 20, 3, 200, 1, 1}, uint8(0))
+	f.Add([]byte{0, 62}, uint8(0))
 	f.Add([]byte{63, 1, 0, 63, 200, 255, 255, 255}, uint8(3))
 	f.Fuzz(func(t *testing.T, steps []byte, from uint8) {
 		var set []UIDRange
