@@ -33,12 +33,14 @@ func (s *Service) keepHouse(ctx context.Context) {
 	}
 }
 
-// sweep forgets keys and tables whose last user went long enough ago, and checks
+// sweep forgets keys and tables whose last user went long enough ago, and what was
+// kept of the directory, and checks
 // that the credentials behind open sessions are still there.
 func (s *Service) sweep(ctx context.Context) {
 	now := s.now()
 	s.lookAtSpace(ctx, now)
 	s.endDebug(now)
+	s.recall.forget()
 	for _, own := range s.ring.stale(now.Add(-s.o.Limits.Linger)) {
 		s.forget(own)
 		s.scrub.closed(now)

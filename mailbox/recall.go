@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,23 @@ type shelved[V any] struct {
 	value  V
 	read   time.Time
 	change uint64 // how many changes there had been before it was read
+}
+
+// forget forgets what is too old. Addresses of people who are gone are nobody's business.
+func (r *recall) forget() {
+	r.rows.forget()
+	r.own.forget()
+	r.blocks.forget()
+}
+
+func (s *shelf[K, V]) forget() {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.kept, func(_ K, v shelved[V]) bool {
+		age := now.Sub(v.read)
+		return age < 0 || age >= rowKept
+	})
 }
 
 // get returns what is kept under k, or else what read returns.

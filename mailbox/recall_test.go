@@ -48,6 +48,10 @@ func TestShelf(t *testing.T) {
 	if got, err := s.get("m", read); got != 6 || err != nil {
 		t.Errorf("after an error got %d, error %v, want a new reading", got, err)
 	}
+	now = now.Add(rowKept)
+	if s.forget(); len(s.kept) != 0 {
+		t.Errorf("%d values are kept that are too old", len(s.kept))
+	}
 	for i := range 2 * recalled {
 		s.keep(string(rune(i)), shelved[int]{})
 	}
