@@ -6,7 +6,7 @@ FUZZ    ?= 10s
 SYSTEMS ?= linux/arm64 darwin/arm64 windows/amd64
 PKGS    := ./...
 
-.PHONY: demo test check build race fuzz faults e2e thunderbird dovecot bench speed cross release package preflight help
+.PHONY: demo test check build race fuzz faults e2e thunderbird dovecot bench speed cross release package container preflight help
 
 help:
 	@echo "make demo    build, run a relay on loopback, send one encrypted message through it"
@@ -21,6 +21,7 @@ help:
 	@echo "make speed   mail a second, and processor time each, from submission to 250, on all stores"
 	@echo "make release   programs and Debian packages for all systems, with their sums, in dist/"
 	@echo "make package   try the Debian package in a fresh Debian (as root; apt: debootstrap)"
+	@echo "make container  build the container and try it; IMAGE=restante keeps it (apt: buildah)"
 	@echo "make cross   compile for other systems, without cgo"
 
 demo: build
@@ -74,6 +75,9 @@ cross: preflight
 
 package: preflight
 	@./packaging/try.sh
+
+container: preflight
+	@./packaging/container.sh $(IMAGE)
 
 release: preflight
 	@./packaging/release.sh

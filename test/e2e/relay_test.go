@@ -34,6 +34,7 @@ type relay struct {
 	IMAPS      string `json:"imaps"`
 	IMAP       string `json:"imap"`
 	HTTPS      string `json:"https"`
+	Metrics    string `json:"metrics"`
 	Domain     string `json:"domain"`
 	CAFile     string `json:"ca_file"`
 	PID        int    `json:"pid"`

@@ -4,14 +4,16 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"os"
-
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-smtp"
@@ -55,7 +57,12 @@ func TestSecrecyControl(t *testing.T) {
 func unsealed(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "restante-unsealed")
-	run(t, "", nil, "go", "build", "-tags", "unsealed,unsealedserve", "-o", file, "../../cmd/restante")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // it compiles nearly everything anew
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "build", "-tags", "unsealed,unsealedserve", "-o", file, "../../cmd/restante").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
 	return file
 }
 

@@ -50,7 +50,7 @@ func TestSecrecyOfServiceControl(t *testing.T) {
 func serviceScenario(t *testing.T, binary string) []string {
 	t.Helper()
 	c := newCountryOf(t, binary)
-	here := c.found(t, "here.test", "[signup]\npolicy = \"open\"\n")
+	here := c.found(t, "here.test", "[signup]\npolicy = \"open\"\n[listen.metrics]\naddress = \"127.0.0.1:0\"\nnetwork = \"shared\"\n")
 	there := c.found(t, "there.test", "")
 	there.straight(t)
 	c.dns.Load(t, "down.test. 60 MX 10 mx.down.test.\nmx.down.test. 60 A 127.0.1.250\n")
@@ -64,7 +64,7 @@ func serviceScenario(t *testing.T, binary string) []string {
 	markers["ciphertext"] = loseMail(t, here, alice)
 	signUpAtPage(t, here, markers)
 	signUpAtNew(t, here, markers)
-	said += here.command(t, "queue", "list") + here.command(t, "account", "list") + here.command(t, "status")
+	said += here.command(t, "queue", "list") + here.command(t, "account", "list") + observe(t, here)
 	output := write(t, t.TempDir(), "said", said)
 	places := []string{here.relay.dir, here.log.Name(), there.relay.dir, there.log.Name(), output}
 	found := scan(t, markers, places...) // with the write-ahead log as it is
@@ -85,6 +85,32 @@ func operate(t *testing.T, w *town) string {
 		t.Error("two accounts have one name")
 	}
 	return w.command(t, "account", "debug", markUser) + w.command(t, "account", "show", markUser) + w.command(t, "account", "alias", "list", markUser)
+}
+
+// observe looks at the relay in all ways that there are, and returns what it was shown.
+func observe(t *testing.T, w *town) string {
+	t.Helper()
+	// What is wrong with a relay on loopback is of no interest here.
+	examined, _ := try(t, "", nil, w.country.bin, "doctor", "--ip", w.ip, "--config", w.config)
+	all := w.command(t, "status") + w.command(t, "top", "--count", "1", "--every", "100ms") + examined
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		answer, err := (&http.Client{Timeout: patience}).Get("http://" + w.Metrics + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+		answer.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(b)
+	}
+	for _, want := range []string{"running since", "mail from", "relay key", "restante_accounts 3"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("there is no %q in what the relay shows:\n%s", want, all)
+		}
+	}
+	return all
 }
 
 // loseMail sends mail to somebody who is not there and to a relay that is down, until
