@@ -69,6 +69,7 @@ func demo(ctx context.Context, e env, o demoOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	log := newLog(e.stderr, config.Log{Level: "error"})
+	giveHeapRoom(e.getenv) // as serve does: programs measure relays by it
 	r, err := openRelay(ctx, demoConfig(dir, o.store), log, e.getenv, relayOptions{
 		cleartext: o.cleartext, unlimited: o.unlimited, names: []string{"127.0.0.1", "::1"},
 		noFirstLogins: !o.signup,
