@@ -100,7 +100,7 @@ const actions = {
   answerKeyDialog() {
     for (const window of Services.wm.getEnumerator(null)) {
       const dialog = window.document.querySelector("dialog");
-      if (/\/(confirmPubkeyImport|enigmailKeyImportInfo|keyImportInfo)\.xhtml$/i.test(window.location.href) && dialog?.acceptDialog) {
+      if (/\/(confirmPubkeyImport|enigmailKeyImportInfo|keyImportInfo)\.xhtml$/i.test(window.location.href) && dialog && window.document.readyState == "complete") {
         window.document.getElementById("acceptUnverified")?.click();
         dialog.acceptDialog();
       }

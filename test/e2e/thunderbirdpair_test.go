@@ -45,7 +45,9 @@ func (b *thunderbird) discover(peer account) {
 	b.t.Helper()
 	b.act(nil, "discover", peer.Address)
 	b.poll(func() (bool, string) {
-		b.act(nil, "answerKeyDialog")
+		if err := b.do(nil, "answerKeyDialog"); err != nil {
+			return false, err.Error() // the dialog has opened, and has no buttons yet
+		}
 		var how *string
 		b.act(&how, "discovered")
 		if how == nil {
