@@ -164,6 +164,12 @@ func (n noting) ReplaceCredentials(ctx context.Context, id AccountID, drop []Cre
 	return n.Store.ReplaceCredentials(ctx, id, drop, add, key)
 }
 
+// Rotate implements Store.
+func (n noting) Rotate(ctx context.Context, id AccountID, key *KeyChange, reseal func(*Belongings) error) error {
+	defer n.changes.Add(1)
+	return n.Store.Rotate(ctx, id, key, reseal)
+}
+
 // AddAddress implements Store.
 func (n noting) AddAddress(ctx context.Context, id AccountID, a Address, most, ever int) error {
 	defer n.changes.Add(1)
