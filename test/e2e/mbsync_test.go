@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/emersion/go-imap/v2"
 )
 
-// TestMbsync syncs a Maildir both ways: new mail down and up, flags, new
-// folders, expunges on either side.
+// TestMbsync syncs a Maildir both ways with a mailbox that another session has
+// selected: new mail down and up, flags, new folders, moves and expunges on either side.
 func TestMbsync(t *testing.T) {
 	t.Parallel()
 	need(t, "mbsync", "isync libsasl2-modules")
@@ -21,13 +23,14 @@ func TestMbsync(t *testing.T) {
 	g := newGnuPG(t, r.Accounts)
 	m := newMbsync(t, r, bob)
 
-	for i := range 3 {
+	for i := range 4 {
 		submit(t, r, alice, bob, g.mail(t, alice, bob, fmt.Sprintf("letter %d", i)))
 	}
+	w := watch(t, r, bob, "INBOX")
 	m.sync(t)
 	inbox := m.list(t, "INBOX")
-	if len(inbox) != 3 {
-		t.Fatalf("the Maildir has %d messages, want 3", len(inbox))
+	if len(inbox) != 4 {
+		t.Fatalf("the Maildir has %d messages, want 4", len(inbox))
 	}
 	mail, err := os.ReadFile(inbox[0])
 	if err != nil {
@@ -37,9 +40,13 @@ func TestMbsync(t *testing.T) {
 		t.Errorf("decrypted %q", text)
 	}
 
-	// Locally: one message read and flagged, one deleted, one added elsewhere.
+	// Locally: one message read and flagged, one deleted, one moved, one added elsewhere.
 	m.setFlags(t, inbox[0], "FS")
 	m.setFlags(t, inbox[1], "ST")
+	base, _, _ := strings.Cut(filepath.Base(inbox[2]), ",") // what follows is the UID in INBOX
+	if err := os.Rename(inbox[2], filepath.Join(m.path("Archive", "new"), base)); err != nil {
+		t.Fatal(err)
+	}
 	write(t, m.path("Letters", "new"), "1.local", g.mail(t, bob, bob, "written offline"))
 	for _, d := range []string{"cur", "tmp"} {
 		if err := os.MkdirAll(m.path("Letters", d), 0o700); err != nil {
@@ -47,6 +54,10 @@ func TestMbsync(t *testing.T) {
 		}
 	}
 	m.sync(t)
+	w.wait("a sync", "flags and two expunges", func() bool {
+		news := w.told()
+		return strings.Contains(news, `\Flagged \Seen`) && strings.Count(news, "gone") == 2
+	})
 	if got := imapFlags(t, r, bob, "INBOX"); !slices.Equal(got, []string{"", `\Flagged \Seen`}) {
 		t.Errorf("flags on the server: %q", got)
 	}
@@ -54,7 +65,17 @@ func TestMbsync(t *testing.T) {
 		t.Errorf("the folder made locally has %d messages on the server, want 1", len(got))
 	}
 
-	// On the server: everything in INBOX deleted.
+	if got := imapFlags(t, r, bob, "Archive"); len(got) != 1 {
+		t.Errorf("the folder moved to has %d messages on the server, want 1", len(got))
+	}
+
+	// On the server: one message moved, then everything in INBOX deleted.
+	_, err = w.Move(imap.SeqSetNum(1), "Archive").Wait()
+	w.must(err)
+	m.sync(t)
+	if here, there := len(m.list(t, "INBOX")), len(m.list(t, "Archive")); here != 1 || there != 2 {
+		t.Errorf("after a move on the server the Maildir has %d and %d messages, want 1 and 2", here, there)
+	}
 	imapDo(t, r, bob, `imap.select("INBOX"); imap.uid("STORE", "1:*", "+FLAGS", "(\\Deleted)"); imap.expunge()`)
 	m.sync(t)
 	if left := m.list(t, "INBOX"); len(left) != 0 {
