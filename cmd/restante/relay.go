@@ -42,6 +42,9 @@ type relay struct {
 	queue    *queue.Worker  // nil if users can't write to other domains
 	dkim     *signer        // likewise
 
+	hangups     <-chan os.Signal // each SIGHUP
+	stopHangups func()
+
 	started  time.Time
 	confined bool           // to its folders, by the kernel
 	outdated []config.Fault // settings that the next release refuses
@@ -66,6 +69,7 @@ type relayOptions struct {
 // they are answered once the relay runs.
 func openRelay(ctx context.Context, cfg *config.Config, log *slog.Logger, getenv func(string) string, o relayOptions) (_ *relay, err error) {
 	r := &relay{cfg: cfg, log: log, started: time.Now(), ports: map[string]*listen.Listener{}}
+	r.hangups, r.stopHangups = reloads() // before anybody knows of the process: a SIGHUP would end it
 	defer func() {
 		if err != nil {
 			r.close()
@@ -305,11 +309,9 @@ func (r *relay) run(ctx context.Context) error {
 // TLS.Run looks for certificates by itself every minute; this is for operators who
 // don't want to wait.
 func (r *relay) reloadOnSignal(ctx context.Context) {
-	signals, stop := reloads()
-	defer stop()
 	for {
 		select {
-		case <-signals:
+		case <-r.hangups:
 			r.reload()
 		case <-ctx.Done():
 			return
@@ -333,6 +335,7 @@ func (r *relay) reload() {
 
 // close closes what openRelay opened.
 func (r *relay) close() error {
+	r.stopHangups()
 	for _, ln := range r.ports {
 		ln.Close()
 	}

@@ -37,6 +37,9 @@ type engine interface {
 	// erase makes the database let go of what was deleted.
 	erase(ctx context.Context) error
 
+	// leave gives up, at the end, what the session keeps other processes away with.
+	leave(on *session)
+
 	// close gives back whatever the others took. The sessions are closed by then.
 	close() error
 }

@@ -137,6 +137,7 @@ func (e *postgres) close() error {
 	}
 	var errs []error
 	if e.guard != nil {
+		e.leave(e.guard)
 		errs = append(errs, e.guard.close())
 	}
 	if e.bodies != nil {

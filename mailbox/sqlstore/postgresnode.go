@@ -185,6 +185,17 @@ func (e *postgres) join(q querier) error {
 	return fmt.Errorf("%w: it is being moved, restored or repaired; wait for the end", ErrLocked)
 }
 
+// leave lets others have the store at once. Else they would have to wait until the
+// server has seen that the connection is gone.
+func (e *postgres) leave(on *session) {
+	if !e.idle(on) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = on.conn.ExecContext(ctx, `SELECT pg_advisory_unlock_all()`) // the server does it in any case
+}
+
 // keepAway keeps all nodes away until the store is closed, if it was opened so.
 func (e *postgres) keepAway(ctx context.Context) error {
 	if e.s.opts.Places == nil {

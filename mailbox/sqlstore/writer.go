@@ -49,7 +49,10 @@ func (w *writer) stop() {
 	<-w.idle
 }
 
-func (w *writer) close() error { return w.on.close() }
+func (w *writer) close() error {
+	w.s.engine.leave(w.on)
+	return w.on.close()
+}
 
 func (w *writer) loop() {
 	defer close(w.idle)
