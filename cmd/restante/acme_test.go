@@ -68,18 +68,6 @@ func newCertified(t *testing.T) *certified {
 	return c
 }
 
-// freeAddress returns an address on which nothing listens: the authority and the
-// relay have to be told of each other's ports before they open them.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 func portIn(t *testing.T, address string) int {
 	t.Helper()
 	_, port, err := net.SplitHostPort(address)

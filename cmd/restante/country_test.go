@@ -52,7 +52,7 @@ func changedCountry(t *testing.T, change func(*config.Config), domains ...string
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	c := &country{dir: dir, dns: nameserver.Start(t), relays: map[string]*relay{}}
-	c.port, c.web = freePort(t), freePort(t)
+	c.port, c.web = freePort(t, "127.0.0.2"), freePort(t, "127.0.0.2")
 	var configs []*config.Config
 	for i, domain := range domains {
 		cfg := c.config(domain, netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + i)}))
@@ -64,17 +64,6 @@ func changedCountry(t *testing.T, change func(*config.Config), domains ...string
 		c.open(t, cfg)
 	}
 	return c
-}
-
-// freePort returns a port on which nobody listens on the addresses of a country.
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.2:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 // config is the configuration of one relay. All trust the same file of authorities.

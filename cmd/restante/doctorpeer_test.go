@@ -26,8 +26,8 @@ func startPeer(t *testing.T, dns *nameserver.Server, listeners map[string]string
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	cfg := demoConfig(dir, "")
 	cfg.Domain, cfg.Hostname, cfg.DNS.Servers, cfg.Policy.InboundAuth = "there.test", "mx.there.test", []string{dns.Address}, "dkim"
-	cfg.Listen.HTTPS = config.Listener{Address: freeAddress(t), Network: "ip"}
-	cfg.Listen.MX = config.Listener{Address: freeAddress(t), Network: "ip"}
+	cfg.Listen.HTTPS = config.Listener{Address: "127.0.0.1:0", Network: "ip"}
+	cfg.Listen.MX = config.Listener{Address: "127.0.0.1:0", Network: "ip"}
 	var ports []int
 	for _, address := range listeners {
 		ports = append(ports, portIn(t, address))
