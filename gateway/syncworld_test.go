@@ -123,16 +123,22 @@ func (h *home) here(t *testing.T) (kept, gone state) {
 	folders, err := x.Folders(t.Context())
 	must(t, err)
 	for _, f := range folders {
+		c, err := x.Changes(t.Context(), f.ID, 0)
+		must(t, err)
+		flags := map[mailbox.UID]mailbox.Flags{}
+		for _, r := range c.Rows {
+			flags[r.UID] = r.Flags
+		}
 		must(t, x.Fetch(t.Context(), f.ID, mailbox.AllUIDs(), func(i *mailbox.Item) error {
 			info, err := i.Info()
 			if err != nil {
 				return err
 			}
 			to := kept
-			if slices.Contains(x.Names(i.Flags), goneKeyword) {
+			if slices.Contains(x.Names(flags[i.UID]), goneKeyword) {
 				to = gone
 			}
-			to.add(f.Name, mark.FindString(info.Envelope.Subject), localFlags(x, i.Flags))
+			to.add(f.Name, mark.FindString(info.Envelope.Subject), localFlags(x, flags[i.UID]))
 			return nil
 		}))
 	}

@@ -135,7 +135,7 @@ func (w *world) victims(t *testing.T, stage mailbox.Stage) *mailbox.Session {
 		x := w.login(t, a)
 		if stage == mailbox.StageWrapped {
 			open(t, x, mailbox.Inbox)
-			until(t, func() bool { return stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == 3 })
+			until(t, func() bool { return w.stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == 3 })
 		}
 	}
 	return w.login(t, b)

@@ -66,7 +66,7 @@ func fill(b *testing.B, w *world, wrap bool) *mailbox.Session {
 	}
 	if wrap {
 		open(b, x, mailbox.Inbox)
-		until(b, func() bool { return stages(b, x, mailbox.Inbox)[mailbox.StageWrapped] == listed })
+		until(b, func() bool { return w.stages(b, x, mailbox.Inbox)[mailbox.StageWrapped] == listed })
 	}
 	return x
 }

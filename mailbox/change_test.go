@@ -265,7 +265,7 @@ func TestCopyAndMove(t *testing.T) {
 	if err != nil || ids[1] != ids[3] || ids[1] == ids[2] {
 		t.Errorf("identities %v, %v", ids, err)
 	}
-	if stages(t, x, f.ID)[mailbox.StageSealed] != 0 {
+	if w.stages(t, x, f.ID)[mailbox.StageSealed] != 0 {
 		t.Error("copied messages are not bound to their place")
 	}
 	if _, err := x.Copy(t.Context(), mailbox.CopyRequest{From: f.ID, To: 99, Set: mailbox.AllUIDs()}); !errors.Is(err, mailbox.ErrNoMailbox) {
@@ -274,12 +274,15 @@ func TestCopyAndMove(t *testing.T) {
 }
 
 // stages counts the messages of a mailbox by stage.
-func stages(tb testing.TB, x *mailbox.Session, mbox mailbox.MailboxID) map[mailbox.Stage]int {
+func (w *world) stages(tb testing.TB, x *mailbox.Session, mbox mailbox.MailboxID) map[mailbox.Stage]int {
 	tb.Helper()
-	n := map[mailbox.Stage]int{}
-	err := x.Fetch(tb.Context(), mbox, mailbox.AllUIDs(), func(i *mailbox.Item) error { n[i.Stage]++; return nil })
+	rows, err := w.store.Messages(tb.Context(), x.Account(), mbox, mailbox.AllUIDs(), 1<<20)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	n := map[mailbox.Stage]int{}
+	for _, m := range rows {
+		n[m.Stage]++
 	}
 	return n
 }
@@ -292,12 +295,12 @@ func TestRewrap(t *testing.T) {
 	for i := range n {
 		w.deliver(t, message(fmt.Sprint("m", i), 0), "b@example.org")
 	}
-	if got := stages(t, x, mailbox.Inbox); got[mailbox.StageSealed] != n {
+	if got := w.stages(t, x, mailbox.Inbox); got[mailbox.StageSealed] != n {
 		t.Fatalf("stages as it arrived: %v", got)
 	}
 	before := texts(t, x, mailbox.Inbox)
 	table := open(t, x, mailbox.Inbox)
-	until(t, func() bool { return stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == n })
+	until(t, func() bool { return w.stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == n })
 	if diff := cmp.Diff(before, texts(t, x, mailbox.Inbox)); diff != "" {
 		t.Error(diff)
 	}
@@ -308,7 +311,7 @@ func TestRewrap(t *testing.T) {
 		w.deliver(t, message(fmt.Sprint("later", i), 0), "b@example.org")
 	}
 	// It takes a listing of many to begin again.
-	until(t, func() bool { return stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == 2*n })
+	until(t, func() bool { return w.stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == 2*n })
 	err := x.Fetch(t.Context(), mailbox.Inbox, []mailbox.UIDRange{{2 * n, 2 * n}}, func(i *mailbox.Item) error {
 		info, err := i.Info()
 		if err == nil && info.Envelope.Subject != fmt.Sprint("later", n-1) {

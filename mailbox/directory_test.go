@@ -79,7 +79,7 @@ func TestRedirectedAppend(t *testing.T) {
 	if n := len(texts(t, w.login(t, b), mailbox.Inbox)); n != 2 {
 		t.Errorf("the owner can read %d messages, want both", n)
 	}
-	if n := stages(t, x, mailbox.Inbox)[mailbox.StageWrapped]; n != 2 {
+	if n := w.stages(t, x, mailbox.Inbox)[mailbox.StageWrapped]; n != 2 {
 		t.Errorf("%d messages are bound to their place, want both", n)
 	}
 }

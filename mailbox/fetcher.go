@@ -103,7 +103,7 @@ func (r *fetcher) readBodies(ctx context.Context, batch []Item) error {
 	set := between(r.asked, batch[0].UID, batch[len(batch)-1].UID)
 	bodies, err := r.own.svc.store.SmallBodies(ctx, r.own.id, r.mbox, set)
 	for i := range batch {
-		batch[i].small = bodies[batch[i].Blob]
+		batch[i].small = bodies[batch[i].row.Blob]
 	}
 	return err
 }
@@ -165,7 +165,7 @@ func (r *fetcher) readRows(ctx context.Context, part []UIDRange) error {
 	}
 	r.items = make([]Item, len(rows))
 	for i := range rows {
-		r.items[i] = Item{Message: rows[i], opener: r.opener}
+		r.items[i] = newItem(rows[i], r.opener)
 		r.worth.add(&rows[i])
 		if rows[i].Stage == StageSealed || r.own.isFormer(&rows[i]) {
 			r.fresh++

@@ -14,10 +14,15 @@ import (
 )
 
 // Item is one message being read. It opens what it is asked for, once. It is for
-// one goroutine.
+// one goroutine. It tells what never changes of a message: flags and mod-sequences
+// come with Changes.
 type Item struct {
-	Message
+	UID   UID
+	Size  int64 // padded
+	Day   Day   // of arrival in the account
+	Saved Day   // in this mailbox
 
+	row    Message // as much of it as is needed to open the rest
 	opener *opener
 	small  []byte // sealed body, if it was read along with the row
 	sealed seal.Message
@@ -32,10 +37,15 @@ type Info struct {
 	mime.Head
 }
 
+// newItem is for a message that was read by row.
+func newItem(m Message, o *opener) Item {
+	return Item{UID: m.UID, Size: m.Size, Day: m.Day, Saved: m.Saved, row: m, opener: o}
+}
+
 // open opens key and envelope data.
 func (i *Item) open() error {
 	if i.data == nil && i.err == nil {
-		i.sealed, i.data, i.err = i.opener.open(&i.Message)
+		i.sealed, i.data, i.err = i.opener.open(&i.row)
 	}
 	return i.err
 }
@@ -51,11 +61,11 @@ func (i *Item) Info() (*Info, error) {
 	}
 	date, binary, err := parseEnvelope(i.data)
 	if err != nil {
-		return nil, i.opener.damaged(&i.Message, err)
+		return nil, i.opener.damaged(&i.row, err)
 	}
 	head, err := mime.ParseHead(binary)
 	if err != nil {
-		return nil, i.opener.damaged(&i.Message, err)
+		return nil, i.opener.damaged(&i.row, err)
 	}
 	i.info = &Info{Date: date, Head: head}
 	return i.info, nil
@@ -68,18 +78,18 @@ func (i *Item) Structure() (*mime.Part, error) {
 	}
 	_, binary, err := parseEnvelope(i.data)
 	if err != nil {
-		return nil, i.opener.damaged(&i.Message, err)
+		return nil, i.opener.damaged(&i.row, err)
 	}
 	m, err := mime.ParseBinary(binary)
 	if err != nil {
-		return nil, i.opener.damaged(&i.Message, err)
+		return nil, i.opener.damaged(&i.row, err)
 	}
 	return m.Root, nil
 }
 
 // ID is the identity that copies of the message have in common (RFC 8474, 5.1).
 func (i *Item) ID() string {
-	id := i.opener.own.keys.EmailID(i.Blob)
+	id := i.opener.own.keys.EmailID(i.row.Blob)
 	return hex.EncodeToString(id[:])
 }
 
@@ -105,7 +115,7 @@ func (i *Item) sealedBody(ctx context.Context) (BodyReader, error) {
 	if i.small != nil {
 		return smallBody{bytes.NewReader(i.small)}, nil
 	}
-	return i.opener.own.svc.store.OpenBody(ctx, i.opener.own.id, i.Blob)
+	return i.opener.own.svc.store.OpenBody(ctx, i.opener.own.id, i.row.Blob)
 }
 
 // Body is a message's text as it was received, header block and all. It is opened
@@ -142,7 +152,7 @@ func (b *Body) Close() error {
 // fail makes ErrCorrupt of what does not open.
 func (b *Body) fail(err error) error {
 	if errors.Is(err, seal.ErrOpen) || errors.Is(err, seal.ErrVersion) {
-		return b.item.opener.damaged(&b.item.Message, err)
+		return b.item.opener.damaged(&b.item.row, err)
 	}
 	return err
 }

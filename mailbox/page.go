@@ -57,15 +57,16 @@ type pageDecoder struct {
 }
 
 func (d *pageDecoder) item(owner seal.Owner, mbox MailboxID, n PageNumber) Item {
-	i := Item{Message: Message{Mailbox: mbox, Generation: owner.Generation, Stage: StageWrapped}}
+	m := Message{Mailbox: mbox, Generation: owner.Generation, Stage: StageWrapped}
 	if low := d.take(1); !d.bad {
-		i.UID = UID(n)<<PageBits | UID(low[0])
+		m.UID = UID(n)<<PageBits | UID(low[0])
 	}
-	copy(i.Blob[:], d.take(uint64(len(i.Blob))))
-	i.sealed = seal.Message{Owner: owner, Blob: i.Blob}
-	copy(i.sealed.DEK[:], d.take(uint64(len(i.sealed.DEK))))
-	i.Size, i.Day, i.Saved = int64(d.number()), Day(d.number()), Day(d.number())
-	i.data = d.take(d.number())
+	copy(m.Blob[:], d.take(uint64(len(m.Blob))))
+	sealed := seal.Message{Owner: owner, Blob: m.Blob}
+	copy(sealed.DEK[:], d.take(uint64(len(sealed.DEK))))
+	m.Size, m.Day, m.Saved = int64(d.number()), Day(d.number()), Day(d.number())
+	i := newItem(m, nil)
+	i.sealed, i.data = sealed, d.take(d.number())
 	return i
 }
 

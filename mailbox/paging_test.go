@@ -106,7 +106,7 @@ func FuzzPage(f *testing.F) {
 			if PageOf(items[i].UID) != number {
 				t.Fatalf("message %d is not of page %d", items[i].UID, number)
 			}
-			again = appendPaged(again, &items[i].Message, &items[i].sealed.DEK, items[i].data)
+			again = appendPaged(again, &items[i].row, &items[i].sealed.DEK, items[i].data)
 		}
 		second, err := parsePage(seal.Owner{}, Inbox, number, again)
 		if err != nil || len(second) != len(items) {

@@ -128,23 +128,17 @@ func (w *world) fill(b *testing.B, created mailbox.Created) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for late := time.After(time.Minute); ; {
-		fresh := 0
-		err := x.Fetch(b.Context(), mailbox.Inbox, mailbox.AllUIDs(), func(i *mailbox.Item) error {
-			if i.Stage == mailbox.StageSealed {
-				fresh++
-			}
-			return nil
-		})
+		fresh, err := w.store.Unwrapped(b.Context(), created.Account, mailbox.Inbox, 0, 1)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if fresh == 0 {
+		if len(fresh) == 0 {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-late:
-			b.Fatalf("%d messages are still not wrapped", fresh)
+			b.Fatalf("message %d is still not wrapped", fresh[0].UID)
 		}
 	}
 }

@@ -70,13 +70,12 @@ func inspect(t *testing.T, o sqlstore.Options, d *diary) (f findings) {
 // look compares the mailbox with the diary and returns the ids in it by UID.
 func (f *findings) look(ctx context.Context, x *mailbox.Session, d *diary) (map[mailbox.UID]string, error) {
 	there := map[mailbox.UID]string{}
-	flags := map[mailbox.UID]mailbox.Flags{}
 	err := x.Fetch(ctx, mailbox.Inbox, mailbox.AllUIDs(), func(i *mailbox.Item) error {
 		id, err := idOf(i)
 		if err != nil || !whole(ctx, i, id) {
 			f.broken++
 		}
-		there[i.UID], flags[i.UID] = id, i.Flags
+		there[i.UID] = id
 		if d.gone[i.UID] {
 			f.revived++
 		}
@@ -87,12 +86,31 @@ func (f *findings) look(ctx context.Context, x *mailbox.Session, d *diary) (map[
 	})
 	f.there = len(there)
 	f.compare(there, d)
+	if err != nil {
+		return there, err
+	}
+	return there, f.lookAtFlags(ctx, x, d)
+}
+
+// lookAtFlags finds messages that have lost a flag.
+func (f *findings) lookAtFlags(ctx context.Context, x *mailbox.Session, d *diary) error {
+	rows, err := rowsOf(ctx, x)
 	for _, uid := range d.flagged {
-		if _, ok := there[uid]; ok && flags[uid]&mailbox.Flagged == 0 {
+		if r, ok := rows[uid]; ok && r.Flags&mailbox.Flagged == 0 {
 			f.unflagged++
 		}
 	}
-	return there, err
+	return err
+}
+
+// rowsOf returns what changes of each message.
+func rowsOf(ctx context.Context, x *mailbox.Session) (map[mailbox.UID]mailbox.Row, error) {
+	rows := map[mailbox.UID]mailbox.Row{}
+	c, err := x.Changes(ctx, mailbox.Inbox, 0)
+	for _, r := range c.Rows {
+		rows[r.UID] = r
+	}
+	return rows, err
 }
 
 // compare finds the acknowledged messages that nobody deleted.
@@ -145,14 +163,18 @@ func (f *findings) tryAgain(ctx context.Context, w *world, x *mailbox.Session, d
 // messages that are there a second time.
 func (f *findings) lookForReuse(ctx context.Context, x *mailbox.Session, d *diary, first map[mailbox.UID]string) error {
 	count := map[string]int{}
-	err := x.Fetch(ctx, mailbox.Inbox, mailbox.AllUIDs(), func(i *mailbox.Item) error {
+	rows, err := rowsOf(ctx, x)
+	if err != nil {
+		return err
+	}
+	err = x.Fetch(ctx, mailbox.Inbox, mailbox.AllUIDs(), func(i *mailbox.Item) error {
 		id, err := idOf(i)
 		if err != nil {
 			return nil // look has counted it
 		}
 		count[id]++
 		_, old := first[i.UID]
-		if !old && (i.UID <= d.lastUID || i.ModSeq <= d.lastModSeq) {
+		if !old && (i.UID <= d.lastUID || rows[i.UID].ModSeq <= d.lastModSeq) {
 			f.reused++
 		}
 		return nil
