@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/gateway/vault"
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox/seal"
 	"github.com/restante/restante/pgp"
 )
@@ -108,7 +109,7 @@ func (k *keeper) run(ctx context.Context) error {
 			return nil
 		case <-k.wake:
 		}
-		if err := pause(ctx, k.settle); err != nil {
+		if err := pause.For(ctx, k.settle); err != nil {
 			return nil
 		}
 		err := k.save(ctx)
@@ -121,21 +122,10 @@ func (k *keeper) run(ctx context.Context) error {
 		}
 		failures++
 		k.log.Warn("the backup was not written", "failures", failures, "error", err)
-		if pause(ctx, reconnectAfter(failures)) != nil {
+		if pause.For(ctx, reconnectAfter(failures)) != nil {
 			return nil
 		}
 		k.kick()
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 

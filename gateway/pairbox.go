@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/restante/restante/internal/pause"
 )
 
 // The two devices of a pairing talk through the devices' mailbox: an offer with the first
@@ -117,7 +119,7 @@ func (p *pairing) hear(ctx context.Context, session []byte, purposes ...string) 
 // or so long has passed. A change that came before shows in the next look.
 func (r *remote) idleHere(ctx context.Context, most time.Duration) error {
 	if r.open != deviceBox { // it is not there yet
-		return pause(ctx, time.Second)
+		return pause.For(ctx, time.Second)
 	}
 	idle, err := r.client.Idle()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox/seal"
 )
 
@@ -58,7 +59,7 @@ func (own *owner) rewrapMailbox(ctx context.Context, mbox MailboxID) error {
 			break
 		}
 		all += n
-		if err := wait(ctx, rewrapPause); err != nil {
+		if err := pause.For(ctx, rewrapPause); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox/seal"
 )
 
@@ -196,21 +197,9 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	if o.Wait == nil {
-		o.Wait = wait
+		o.Wait = pause.For
 	}
 	return o
-}
-
-// wait is Options.Wait in real time.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Close ends every session, waits for work in the background and forgets all

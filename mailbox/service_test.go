@@ -1,7 +1,6 @@
 package mailbox_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
 	"github.com/restante/restante/mailbox/sqlstore"
+	"github.com/restante/restante/test/logbook"
 )
 
 // relaySecret is the relay key of every test.
@@ -27,7 +27,7 @@ type world struct {
 	store *sqlstore.Store
 	path  string
 	clock *clock
-	log   *lockedBuffer
+	log   *logbook.Book
 }
 
 // newWorld makes a world; change alters the options before it begins.
@@ -40,7 +40,7 @@ func newWorld(tb testing.TB, change ...func(*mailbox.Options)) *world {
 // it is closed.
 func openWorld(tb testing.TB, path string, check bool, change ...func(*mailbox.Options)) *world {
 	tb.Helper()
-	w := &world{path: path, clock: newClock(), log: &lockedBuffer{}}
+	w := &world{path: path, clock: newClock(), log: &logbook.Book{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	var err error
 	w.store, err = sqlstore.Open(tb.Context(), sqlstore.Options{
@@ -120,24 +120,6 @@ func (c *clock) waited() []time.Duration {
 	waits := c.waits
 	c.waits = nil
 	return waits
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // account makes an account with a generated secret.

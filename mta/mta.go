@@ -52,6 +52,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -195,7 +196,7 @@ func New(o Options) (*Server, error) {
 		s.o.Now = time.Now
 	}
 	if o.Wait == nil {
-		s.o.Wait = sleep
+		s.o.Wait = pause.For
 	}
 	s.tempo = newTempo(s.o.Limits, s.o.Now, s.o.Wait)
 	if o.Peer == nil {

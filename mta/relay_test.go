@@ -29,6 +29,7 @@ import (
 	"github.com/restante/restante/mailbox/seal"
 	"github.com/restante/restante/mailbox/sqlstore"
 	"github.com/restante/restante/pgp"
+	"github.com/restante/restante/test/logbook"
 )
 
 // A relay is a whole relay on loopback but for IMAP: a store in a temporary
@@ -39,7 +40,7 @@ type relay struct {
 	service *mailbox.Service
 	server  *Server
 	store   *faultyStore
-	log     *lockedBuffer
+	log     *logbook.Book
 	stop    func()            // begins to stop the server
 	ended   chan struct{}     // closed when it has stopped
 	address map[string]string // by kind: submission, smtps, mx
@@ -53,7 +54,7 @@ var kinds = []string{"submission", "smtps", "mx"}
 // its log searched for what no log may hold, at the end of the test.
 func newRelay(tb testing.TB, change ...func(*Options)) *relay {
 	tb.Helper()
-	r := &relay{log: &lockedBuffer{}, address: map[string]string{}, ended: make(chan struct{})}
+	r := &relay{log: &logbook.Book{}, address: map[string]string{}, ended: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.open(tb, log)
 	serverTLS, clientTLS := certificate(tb)
@@ -382,21 +383,3 @@ var testCertificate = sync.OnceValues(func() (tls.Certificate, error) {
 	leaf, err := x509.ParseCertificate(der)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 })
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}

@@ -142,15 +142,3 @@ func (p *tempo) recordLocked(key string) *peerRecord {
 	p.seen[key] = p.recent.PushFront(r)
 	return r
 }
-
-// sleep waits for a time, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

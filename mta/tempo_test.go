@@ -12,6 +12,7 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -187,14 +188,11 @@ func TestStopDoesNotWait(t *testing.T) {
 	held := make(chan struct{})
 	p := newTempo(Limits{}, (&clock{noon}).read, func(ctx context.Context, d time.Duration) error {
 		close(held)
-		return sleep(ctx, time.Hour)
+		return pause.For(ctx, time.Hour)
 	})
 	for range refusalGrace {
 		p.refused(ctx, "a")
 	}
 	go func() { <-held; cancel() }()
 	p.refused(ctx, "a")
-	if err := sleep(t.Context(), time.Nanosecond); err != nil {
-		t.Errorf("a wait to its end: %v", err)
-	}
 }

@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -73,7 +74,7 @@ func New(o Options) (*Notifier, error) {
 		o.Client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: noRedirects}
 	}
 	if o.Wait == nil {
-		o.Wait = wait
+		o.Wait = pause.For
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -89,17 +90,6 @@ func orDefault(v *int, d int) {
 
 // noRedirects keeps tokens from going elsewhere.
 func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // Wake has the devices of an account woken soon. It returns at once.
 func (n *Notifier) Wake(id mailbox.AccountID) {

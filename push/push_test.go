@@ -15,6 +15,7 @@ import (
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/push"
+	"github.com/restante/restante/test/logbook"
 )
 
 // tokens keeps push tokens in memory.
@@ -200,7 +201,7 @@ func TestNothingIsLogged(t *testing.T) {
 	for range 9 {
 		p.answer <- http.StatusInternalServerError
 	}
-	log := &lockedBuffer{}
+	log := &logbook.Book{}
 	n, _ := run(t, p, &tokens{all: map[mailbox.AccountID][]mailbox.PushToken{7: {"marked-token"}}}, log)
 	n.Wake(7)
 	for range 5 {
@@ -209,23 +210,6 @@ func TestNothingIsLogged(t *testing.T) {
 	if text := log.String(); strings.Contains(text, "marked") || !strings.Contains(text, "status 500") {
 		t.Errorf("the log is\n%s", text)
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestOptions(t *testing.T) {

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
 	"github.com/restante/restante/mailbox/sqlstore"
+	"github.com/restante/restante/test/logbook"
 	"github.com/restante/restante/web"
 )
 
@@ -30,7 +30,7 @@ type world struct {
 	server  *web.Server
 	url     string
 	clock   *clock
-	log     *lockedBuffer
+	log     *logbook.Book
 }
 
 // options are what tests change before a world begins.
@@ -42,7 +42,7 @@ type options struct {
 // newWorld makes a world where anyone can sign up.
 func newWorld(tb testing.TB, change ...func(*options)) *world {
 	tb.Helper()
-	w := &world{clock: newClock(), log: &lockedBuffer{}}
+	w := &world{clock: newClock(), log: &logbook.Book{}}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o := options{
 		signup: web.SignupOptions{Domain: "example.org", Policy: web.Open, Now: w.clock.Now},
@@ -140,24 +140,6 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // answer is a response whose body was read.

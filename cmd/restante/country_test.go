@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/restante/restante/internal/listen"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/pgp"
+	"github.com/restante/restante/test/logbook"
 	"github.com/restante/restante/test/nameserver"
 )
 
@@ -30,7 +30,7 @@ type country struct {
 	port int // of every relay's MX
 	web  int // and of its HTTPS
 	dns  *nameserver.Server
-	log  syncBuffer
+	log  logbook.Book
 
 	relays map[string]*relay
 }
@@ -200,22 +200,4 @@ func (c *country) command(t *testing.T, domain string, args ...string) (stdout, 
 	e := env{strings.NewReader(""), &out, &talk, func(string) string { return "" }}
 	code = run(t.Context(), append(args, "--config", file), e)
 	return out.String(), talk.String(), code
-}
-
-// syncBuffer is a log that may be read while it is written.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

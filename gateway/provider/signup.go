@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/pause"
 )
 
 const (
@@ -114,12 +115,5 @@ func (f Finder) wait(ctx context.Context, d time.Duration) error {
 	if f.Wait != nil {
 		return f.Wait(ctx, d)
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, d)
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"github.com/restante/restante/test/logbook"
 )
 
 // dialProxied connects as a proxy would for a client at ip.
@@ -146,9 +148,9 @@ func TestNothingNamesTheClient(t *testing.T) {
 	}
 	server.Close()
 	_, closedErr := server.Read(make([]byte, 1))
-	book := &logBook{}
+	book := &logbook.Book{}
 	peer := PeerOf(server)
-	book.logger().Info("all", "remote", server.RemoteAddr(), "peer", peer, "read", readErr, "write", writeErr, "closed", closedErr)
+	book.Logger().Info("all", "remote", server.RemoteAddr(), "peer", peer, "read", readErr, "write", writeErr, "closed", closedErr)
 	shown := book.String() + fmt.Sprintf("%v %+v %#v %s", peer, peer, peer, slog.AnyValue(peer).Resolve())
 	_, port, _ := net.SplitHostPort(client.LocalAddr().String())
 	for _, secret := range []string{"127.0.0", port, fmt.Sprintf("%x", peer.token[:2]), fmt.Sprint(peer.token[:2])} {

@@ -9,12 +9,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/restante/restante/test/logbook"
 )
 
 func TestMaxConns(t *testing.T) {
 	t.Parallel()
-	book := &logBook{}
-	l := open(t, Options{Name: "imaps", MaxConns: 2, Log: book.logger()})
+	book := &logbook.Book{}
+	l := open(t, Options{Name: "imaps", MaxConns: 2, Log: book.Logger()})
 	dial(t, l)
 	first := accept(t, l)
 	dial(t, l)
@@ -110,9 +112,9 @@ func TestAcceptErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book := &logBook{}
+	book := &logbook.Book{}
 	socket := &brokenSocket{Listener: ln, errs: make(chan error)}
-	l, err := New(socket, Options{Log: book.logger(), StopTimeout: time.Millisecond})
+	l, err := New(socket, Options{Log: book.Logger(), StopTimeout: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,9 +135,9 @@ func TestAcceptErrors(t *testing.T) {
 
 func TestRefusalsAreLoggedOnceAMinute(t *testing.T) {
 	t.Parallel()
-	book := &logBook{}
+	book := &logbook.Book{}
 	now := &clock{now: time.Unix(1e9, 0)}
-	r := newRefusals(book.logger(), now.Now)
+	r := newRefusals(book.Logger(), now.Now)
 	for i := range 100 {
 		r.add("a flood")
 		if i == 98 {

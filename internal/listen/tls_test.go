@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/restante/restante/test/logbook"
 )
 
 // testTLS returns certificates for mail.test and the pool that trusts them.
@@ -158,11 +160,11 @@ func fileCert(t *testing.T, dir string, made time.Time) {
 }
 
 // openFiles opens certificate files.
-func openFiles(t *testing.T, dir string, now *clock, book *logBook, tick <-chan time.Time) *TLS {
+func openFiles(t *testing.T, dir string, now *clock, book *logbook.Book, tick <-chan time.Time) *TLS {
 	t.Helper()
 	certs, err := OpenTLS(TLSOptions{
 		CertFile: filepath.Join(dir, leafCertFile), KeyFile: filepath.Join(dir, leafKeyFile),
-		Names: []string{"mail.test"}, Now: now.Now, Tick: tick, Log: book.logger(),
+		Names: []string{"mail.test"}, Now: now.Now, Tick: tick, Log: book.Logger(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +177,7 @@ func TestRunLooksAtEachTick(t *testing.T) {
 	dir, now := t.TempDir(), &clock{now: time.Now()}
 	fileCert(t, dir, now.Now())
 	ticks := make(chan time.Time)
-	certs := openFiles(t, dir, now, &logBook{}, ticks)
+	certs := openFiles(t, dir, now, &logbook.Book{}, ticks)
 	first := certs.current.Load()
 	fileCert(t, dir, now.Now())
 	ctx, cancel := context.WithCancel(t.Context())
@@ -193,7 +195,7 @@ func TestRunLooksAtEachTick(t *testing.T) {
 
 func TestCertificateFilesAreReloaded(t *testing.T) {
 	t.Parallel()
-	dir, book, now := t.TempDir(), &logBook{}, &clock{now: time.Now()}
+	dir, book, now := t.TempDir(), &logbook.Book{}, &clock{now: time.Now()}
 	fileCert(t, dir, now.Now())
 	certs := openFiles(t, dir, now, book, nil)
 	first := certs.current.Load()
@@ -216,7 +218,7 @@ func TestCertificateFilesAreReloaded(t *testing.T) {
 
 func TestBrokenNewCertificateKeepsOld(t *testing.T) {
 	t.Parallel()
-	dir, book, now := t.TempDir(), &logBook{}, &clock{now: time.Now()}
+	dir, book, now := t.TempDir(), &logbook.Book{}, &clock{now: time.Now()}
 	fileCert(t, dir, now.Now())
 	certs := openFiles(t, dir, now, book, nil)
 	first := certs.current.Load()
@@ -247,7 +249,7 @@ func TestExpiredNewCertificateKeepsOld(t *testing.T) {
 	t.Parallel()
 	dir, now := t.TempDir(), &clock{now: time.Now()}
 	fileCert(t, dir, now.Now())
-	certs := openFiles(t, dir, now, &logBook{}, nil)
+	certs := openFiles(t, dir, now, &logbook.Book{}, nil)
 	fileCert(t, dir, now.Now().Add(-2*leafLifetime))
 	if err := certs.Reload(); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("Reload: %v, want that the new certificate has expired", err)
@@ -256,7 +258,7 @@ func TestExpiredNewCertificateKeepsOld(t *testing.T) {
 
 func TestExpiryIsReported(t *testing.T) {
 	t.Parallel()
-	dir, book, now := t.TempDir(), &logBook{}, &clock{now: time.Now()}
+	dir, book, now := t.TempDir(), &logbook.Book{}, &clock{now: time.Now()}
 	fileCert(t, dir, now.Now())
 	certs := openFiles(t, dir, now, book, nil)
 	certs.look()
@@ -277,11 +279,11 @@ func TestExpiryIsReported(t *testing.T) {
 
 func TestBadCertificateAtStartIsReported(t *testing.T) {
 	t.Parallel()
-	dir, book := t.TempDir(), &logBook{}
+	dir, book := t.TempDir(), &logbook.Book{}
 	fileCert(t, dir, time.Now().Add(-2*leafLifetime))
 	_, err := OpenTLS(TLSOptions{
 		CertFile: filepath.Join(dir, leafCertFile), KeyFile: filepath.Join(dir, leafKeyFile),
-		Names: []string{"other.test"}, Log: book.logger(),
+		Names: []string{"other.test"}, Log: book.Logger(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/imapd"
+	"github.com/restante/restante/test/logbook"
 )
 
 // serving runs Serve on a socket of its own.
@@ -122,7 +123,7 @@ func TestListenerFails(t *testing.T) {
 // A panic ends its connection, and no other.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	log := &lockedBuffer{}
+	log := &logbook.Book{}
 	w := newWorld(t, func(o *imapd.Options) {
 		o.Log = slog.New(slog.NewTextHandler(log, nil))
 		o.Peer = func(net.Conn) mailbox.Peer { panic("geheim") }

@@ -1,7 +1,6 @@
 package imapd_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -23,6 +22,7 @@ import (
 	"github.com/restante/restante/mailbox/imapd"
 	"github.com/restante/restante/mailbox/seal"
 	"github.com/restante/restante/mailbox/sqlstore"
+	"github.com/restante/restante/test/logbook"
 )
 
 // relaySecret is the relay key of every test.
@@ -37,7 +37,7 @@ type world struct {
 	server  *imapd.Server
 	address string
 	store   mailbox.Store
-	log     *lockedBuffer
+	log     *logbook.Book
 	broken  bool // errors in the log are no fault
 }
 
@@ -51,7 +51,7 @@ func newWorld(tb testing.TB, change ...func(*imapd.Options)) *world {
 // newWorldOn makes a world on a service with other options.
 func newWorldOn(tb testing.TB, service func(*mailbox.Options), change ...func(*imapd.Options)) *world {
 	tb.Helper()
-	w := &world{log: &lockedBuffer{}}
+	w := &world{log: &logbook.Book{}}
 	w.Service = newService(tb, slog.New(slog.NewTextHandler(w.log, nil)), service, func(o *mailbox.Options) { w.store = o.Store })
 	o := imapd.Options{Service: w.Service, InsecureAuth: true, Log: slog.New(slog.NewTextHandler(w.log, nil))}
 	for _, f := range change {
@@ -165,24 +165,6 @@ func (w *world) deliver(ctx context.Context, to, text string) error {
 func message(subject string) string {
 	return fmt.Sprintf("From: A <a@example.net>\r\nTo: b@example.org\r\nSubject: %s\r\nMessage-ID: <%[1]s@example.net>\r\n"+
 		"Date: Mon, 4 May 2026 05:02:01 +0200\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nThis is %[1]s.\r\n", subject)
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // testTLS returns the two sides of a TLS configuration. The certificate is the same

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/restante/restante/internal/addr"
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
 )
@@ -31,7 +32,7 @@ func BenchmarkQueue(b *testing.B) {
 			b.ResetTimer()
 			h.writeAll(b, text, b.N)
 			for len(h.sink.got()) < b.N || h.waiting(b) > int64(waiting) {
-				pauseFor(b.Context(), time.Millisecond)
+				_ = pause.For(b.Context(), time.Millisecond)
 			}
 			b.StopTimer()
 			b.ReportMetric(peakMemory(b), "peak-MB")

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -17,6 +16,7 @@ import (
 	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/mailbox/seal"
 	"github.com/restante/restante/mailbox/sqlstore"
+	"github.com/restante/restante/test/logbook"
 )
 
 // A house is a store with a service and an account anna@here.example, and the
@@ -27,7 +27,7 @@ type house struct {
 	store   *sqlstore.Store
 	sink    *sink
 	session *mailbox.Session
-	log     *lockedBuffer
+	log     *logbook.Book
 
 	mu    sync.Mutex
 	clock time.Time
@@ -35,7 +35,7 @@ type house struct {
 
 func newHouse(t testing.TB, change ...func(*smtp.Server)) *house {
 	t.Helper()
-	h := &house{clock: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), log: &lockedBuffer{}}
+	h := &house{clock: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), log: &logbook.Book{}}
 	dir, secret := t.TempDir(), [seal.RelaySecretSize]byte{1}
 	store, err := sqlstore.Open(t.Context(), sqlstore.Options{
 		Path: filepath.Join(dir, "mail.db"), CheckOnClose: true, Now: h.now,
@@ -211,22 +211,4 @@ func (h *house) inbox(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return texts
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/restante/restante/internal/pause"
 	"github.com/restante/restante/mailbox"
 )
 
@@ -122,7 +123,7 @@ func (v *visit) deliver(l *mailbox.Letter) {
 	v.log.Info("attempt", "job", l, "number", l.Attempts+1, "recipients", len(verdicts), "result", summary(verdicts))
 	err := v.settle(ctx, l, verdicts, tells)
 	for wait := 50 * time.Millisecond; isPassing(err) && ctx.Err() == nil; wait *= 2 {
-		pauseFor(ctx, wait)
+		_ = pause.For(ctx, wait)
 		err = v.settle(ctx, l, verdicts, tells)
 	}
 	if err != nil && !errors.Is(err, mailbox.ErrGone) { // dropped by the operator, or ours was the try before
@@ -136,15 +137,6 @@ const settleTime = 20 * time.Second
 // isPassing reports whether the store may do at the next try what it did not now.
 func isPassing(err error) bool {
 	return errors.Is(err, mailbox.ErrUnknown) || errors.Is(err, mailbox.ErrBusy) || errors.Is(err, mailbox.ErrFull)
-}
-
-func pauseFor(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 func anyDecided(verdicts []verdict) bool {

@@ -19,9 +19,9 @@ var retries = []time.Duration{
 	time.Hour, 2 * time.Hour,
 }
 
-// pause returns how long to wait after so many attempts. chance, from 0 to 1,
+// backoff returns how long to wait after so many attempts. chance, from 0 to 1,
 // spreads what failed together over a fifth of the time.
-func pause(attempts int, chance float64) time.Duration {
+func backoff(attempts int, chance float64) time.Duration {
 	d := retries[min(attempts, len(retries))-1]
 	return d + time.Duration(float64(d)*0.2*chance)
 }
@@ -76,7 +76,7 @@ func resolve(l *mailbox.Letter, verdicts []verdict, tells bool, now time.Time, m
 // nextDue returns when to try again: after a pause, or when a notice of delay or
 // the end of the time is due, if that is sooner.
 func nextDue(l *mailbox.Letter, delays int, now time.Time, maxAge time.Duration) time.Time {
-	due := now.Add(pause(l.Attempts+1, rand.Float64()))
+	due := now.Add(backoff(l.Attempts+1, rand.Float64()))
 	if end := l.Created.Add(maxAge); due.After(end) {
 		due = end
 	}

@@ -133,7 +133,7 @@ func TestPause(t *testing.T) {
 		chance   float64
 		want     time.Duration
 	}{{1, 0, time.Minute}, {1, 1, 72 * time.Second}, {8, 0, 2 * time.Hour}, {100, 0.5, 132 * time.Minute}} {
-		if got := pause(c.attempts, c.chance); got != c.want {
+		if got := backoff(c.attempts, c.chance); got != c.want {
 			t.Errorf("after %d attempts: got %v, want %v", c.attempts, got, c.want)
 		}
 	}
