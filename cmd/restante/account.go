@@ -89,8 +89,8 @@ func printNewAccount(e env, reply adminReply, addresses bool) {
 		{"Password", reply.Secret},
 		{"Recovery code", reply.Recovery},
 	})
-	fmt.Fprintln(e.stderr, "restante: the password and the recovery code can't be shown again. The recovery code sets a new\n"+
-		"password when the old one is lost; keep it apart. Whoever has neither can't read the mail, nor can we.")
+	fmt.Fprintln(e.stderr, wrapLines("restante: the password and the recovery code can't be shown again. The recovery code sets a new "+
+		"password when the old one is lost; keep it apart. Whoever has neither can't read the mail, nor can we.", terminalWidth(e.stderr)))
 }
 
 // shownAddresses gives the addresses of an account to people, and hides them from

@@ -107,6 +107,9 @@ func acmeStatus(states []listen.CertState, now time.Time) string {
 	return strings.Join(append([]string{first}, faults...), "; ")
 }
 
+// certWarning is how long before its end a certificate is warned of.
+const certWarning = 21 * 24 * time.Hour
+
 // certLife says until when a certificate is good, and warns 21, 7 and 1 days before.
 func certLife(until, now time.Time) string {
 	text := "good until " + until.UTC().Format("2 January 2006")
@@ -117,7 +120,7 @@ func certLife(until, now time.Time) string {
 		return "WARNING, less than a day: " + text
 	case left <= 7*24*time.Hour:
 		return "WARNING, less than 7 days: " + text
-	case left <= 21*24*time.Hour:
+	case left <= certWarning:
 		return "warning, less than 21 days: " + text
 	}
 	return text

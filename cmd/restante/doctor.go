@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,17 +95,34 @@ type examined struct {
 func (x *examined) print(title string, all []doctor.Finding) {
 	fmt.Fprintln(x.out, title)
 	for _, f := range all {
-		fmt.Fprintf(x.out, "  %-5s  %-17s %s\n", f.State, f.Check, f.Text)
+		printFinding(x.out, f)
 		if f.State == doctor.Wrong {
 			x.wrong++
-			fmt.Fprintf(x.out, "         %-17s → %s\n", "", f.Fix)
 		}
 	}
 	fmt.Fprintln(x.out)
 }
 
+// printFinding prints what was found, and below it what to do. What is to be copied has
+// a line of its own, and is never broken.
+func printFinding(w io.Writer, f doctor.Finding) {
+	width := terminalWidth(w)
+	fmt.Fprintf(w, "  %-5s  %-17s %s\n", f.State, f.Check, wrapText(f.Text, 27, width))
+	if f.State != doctor.Wrong {
+		return
+	}
+	todo, exact, _ := strings.Cut(f.Fix, "\n")
+	fmt.Fprintf(w, "         → %s\n", wrapText(todo, 11, width))
+	for line := range strings.Lines(exact) {
+		fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
+	}
+}
+
 func (x *examined) verdict(f *doctorFlags) error {
 	if x.wrong > 0 {
+		if x.wrong == 1 {
+			return errors.New("one thing is wrong: do what stands after the arrow, and run this again")
+		}
 		return fmt.Errorf("%d things are wrong: do what stands after the arrows, and run this again", x.wrong)
 	}
 	fmt.Fprintln(x.out, "Nothing is wrong.")
@@ -260,6 +278,6 @@ func keyCopyFinding(cfg *config.Config, getenv func(string) string) doctor.Findi
 		return f
 	}
 	f.State, f.Text = doctor.Wrong, "nobody has said that there is a copy of it elsewhere; without it the store is lost"
-	f.Fix = "copy it to another machine or print it, and then: restante doctor --key-copied"
+	f.Fix = "copy it to another machine or print it, and then say so:\nrestante doctor --key-copied"
 	return f
 }

@@ -55,10 +55,10 @@ func run(ctx context.Context, args []string, e env) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(e.stderr, "restante: %v\n", err)
+	fmt.Fprintln(e.stderr, wrapLines("restante: "+err.Error(), terminalWidth(e.stderr)))
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintln(e.stderr, "restante: `restante --help` lists the commands; --help after a command lists its flags")
+		fmt.Fprintln(e.stderr, wrapLines("restante: `restante --help` lists the commands; --help after a command lists its flags", terminalWidth(e.stderr)))
 		return 2
 	}
 	return 1
@@ -83,6 +83,7 @@ func rootCommand(e env) *cobra.Command {
 	root.AddCommand(demoCommand(e), serveCommand(e), accountCommand(e), configCommand(e), queueCommand(e), dnsCommand(e), dkimCommand(e), statusCommand(e), topCommand(e), setupCommand(e), doctorCommand(e), versionCommand(e), manCommand())
 	root.AddCommand(backupCommand(e), restoreCommand(e), migrateCommand(e), storeCommand(e))
 	root.AddCommand(gatewayCommand(e), tokenCommand(e))
+	wrapHelp(root, e)
 	return root
 }
 

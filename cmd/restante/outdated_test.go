@@ -26,6 +26,9 @@ func TestOutdatedSettingIsTold(t *testing.T) {
 	if got, want := rows[len(rows)-1], [2]string{"WARNING", "limits.rcpts: is called limits.recipients since release 1.1; write that"}; got != want {
 		t.Errorf("status: got %q, want %q", got, want)
 	}
+	if got := summing(r); !strings.Contains(got, "NEEDS YOU") || !strings.Contains(got, "WARNING") || strings.Contains(got, "certificate") {
+		t.Errorf("status sums it up as %q", got)
+	}
 	found := outdatedFindings(old, nil)
 	if len(found) != 1 || found[0].State != doctor.Wrong || !strings.Contains(found[0].Text, "limits.recipients") {
 		t.Errorf("doctor: got %+v", found)

@@ -73,7 +73,7 @@ type setup struct {
 }
 
 func (s *setup) run(ctx context.Context, domain string) error {
-	if err := s.settle(domain); err != nil {
+	if err := s.settle(ctx, domain); err != nil {
 		return err
 	}
 	for _, step := range []struct {
@@ -87,15 +87,24 @@ func (s *setup) run(ctx context.Context, domain string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
-		fmt.Fprintf(s.e.stdout, "%-14s %s\n", step.name, text)
+		fmt.Fprintf(s.e.stdout, "%-14s %s\n", step.name, wrapText(text, 15, terminalWidth(s.e.stdout)))
 	}
-	fmt.Fprintf(s.e.stdout, "\nNext\n  restante doctor --config %s --mail    says what is still wrong, and how to mend it\n", s.f.configFile)
-	fmt.Fprintf(s.e.stdout, "  copy %s to another machine: without it the store is lost\n", s.keyFile())
+	s.sayNext()
 	return nil
 }
 
+// sayNext says what is left to do by hand.
+func (s *setup) sayNext() {
+	config := ""
+	if s.f.configFile != defaultConfigFile {
+		config = " --config " + s.f.configFile
+	}
+	fmt.Fprintf(s.e.stdout, "\nNext\n  Copy %s to another machine: without it the store is lost.\n", s.keyFile())
+	fmt.Fprintf(s.e.stdout, "  restante doctor --mail --key-copied%s\n  says what is still wrong, and how to mend it.\n", config)
+}
+
 // settle finds out or asks what the command line does not say.
-func (s *setup) settle(domain string) error {
+func (s *setup) settle(ctx context.Context, domain string) error {
 	if cfg, err := config.Load(s.f.configFile); err == nil {
 		if domain != "" && domain != cfg.Domain {
 			return usageError{fmt.Errorf("%s is for %s: to set up another relay, name another file with --config", s.f.configFile, cfg.Domain)}
@@ -105,37 +114,13 @@ func (s *setup) settle(domain string) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err // a faulty configuration is the operator's to mend
 	}
-	if domain == "" {
-		if domain = s.ask("The domain of your addresses, what follows the @", ""); domain == "" {
-			return usageError{errors.New("name the domain: restante setup example.org")}
-		}
-	}
-	if s.f.hostname == "" {
-		s.f.hostname = s.ask("The name of this machine in the DNS", domain)
-	}
-	s.f.operator = s.ask("Your own account, which gets mail to postmaster and abuse", s.f.operator)
-	if s.f.acme != "" && s.ask("Certificates from "+s.f.acme+", to whose terms you agree (yes, no)", "yes") != "yes" {
-		s.f.acme = ""
+	domain, err := s.questions(ctx, domain)
+	if err != nil {
+		return err
 	}
 	cfg, err := config.Parse(strings.NewReader(s.configText(domain)))
 	s.cfg = cfg
 	return err
-}
-
-// ask asks one question, and takes the answer proposed where nobody is there.
-func (s *setup) ask(question, proposed string) string {
-	if !s.asks {
-		return proposed
-	}
-	if proposed != "" {
-		question += " [" + proposed + "]"
-	}
-	fmt.Fprintf(s.e.stderr, "%s: ", question)
-	line, err := s.in.ReadString('\n')
-	if line = strings.TrimSpace(line); line == "" || err != nil {
-		return proposed
-	}
-	return line
 }
 
 // configText is a configuration that says only what differs from the defaults.

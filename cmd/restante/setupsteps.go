@@ -118,7 +118,11 @@ func (s *setup) showDNS(ctx context.Context) (string, error) {
 		if missing == 0 {
 			return "all records are there", nil
 		}
-		if s.ask(fmt.Sprintf("%d records are missing or wrong. Enter goes on, \"again\" checks again", missing), "go on") != "again" {
+		answer, err := s.ask(ctx, fmt.Sprintf("%d records are missing or wrong. Enter goes on, \"again\" checks again", missing), "go on", oneWord("go on", "again"))
+		if err != nil {
+			return "", err
+		}
+		if answer != "again" {
 			return fmt.Sprintf("%d records are missing or wrong so far: `restante doctor` says which", missing), nil
 		}
 	}
@@ -135,7 +139,7 @@ func (s *setup) checkDNS(ctx context.Context) (missing int) {
 	for _, f := range dnsFindings(ctx, r, s.cfg, ips) {
 		if f.State != doctor.OK {
 			missing++
-			fmt.Fprintf(s.e.stderr, "  %-5s  %-17s %s\n", f.State, f.Check, f.Text)
+			fmt.Fprintf(s.e.stderr, "  %-5s  %-17s %s\n", f.State, f.Check, wrapText(f.Text, 27, terminalWidth(s.e.stderr)))
 		}
 	}
 	return missing

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/restante/restante/internal/config"
+	"github.com/restante/restante/internal/doctor"
+	"github.com/restante/restante/internal/listen"
 )
 
 const opStatus adminOp = "status"
@@ -21,7 +24,11 @@ func statusCommand(e env) *cobra.Command {
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			open := opener(func(ctx context.Context) (accounts, func(), error) { return openAccounts(ctx, configFile, e) })
-			return printText(cmd.Context(), e, open, adminRequest{Op: opStatus})
+			reply, err := open.do(cmd.Context(), adminRequest{Op: opStatus})
+			if err == nil {
+				_, err = fmt.Fprint(e.stdout, wrapRows(reply.Text, terminalWidth(e.stdout)))
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&configFile, "config", defaultConfigFile, "configuration `FILE` of the relay")
@@ -40,7 +47,7 @@ func (d direct) status(ctx context.Context, r *relay) (adminReply, error) {
 		return adminReply{}, err
 	}
 	rows := [][2]string{
-		{"relay", d.domain + ", " + runsSince(r)},
+		{"relay", d.domain + ", " + runsSince(r) + summing(r)},
 		{"program", programVersion() + confinement(r)},
 		{"accounts", fmt.Sprintf("%d, with %d messages of %s", census.Accounts, census.Messages, sizeString(census.Bytes))},
 		{"queue", fmt.Sprintf("%d messages wait to go to %d domains", waiting.Jobs, waiting.Destinations)},
@@ -60,6 +67,47 @@ func runsSince(r *relay) string {
 	return "running since " + r.started.UTC().Format("2 January 2006, 15:04 UTC")
 }
 
+// summing says whether somebody has to look at a relay that runs, and where.
+func summing(r *relay) string {
+	if r == nil {
+		return ""
+	}
+	if where := r.troubles(time.Now()); len(where) > 0 {
+		return "; NEEDS YOU: see " + strings.Join(where, ", ")
+	}
+	return "; all is well"
+}
+
+// troubles names the rows that tell of something to mend.
+func (r *relay) troubles(now time.Time) (where []string) {
+	if r.queue != nil {
+		if h := r.queue.Health(); h.Blocked || r.cfg.Queue.RelayHost != "" && h.Silent > 0 {
+			where = append(where, "outgoing")
+		}
+	}
+	if doctor.Disk(r.cfg.DataDir).State == doctor.Wrong {
+		where = append(where, "store")
+	}
+	if r.certificateEnds(now) {
+		where = append(where, "certificate")
+	}
+	if len(r.outdated) > 0 {
+		where = append(where, "WARNING")
+	}
+	return where
+}
+
+// certificateEnds reports whether a certificate is missing, was refused, or should have
+// been renewed.
+func (r *relay) certificateEnds(now time.Time) bool {
+	if r.acme == nil {
+		return r.tls.Until().Sub(now) <= certWarning
+	}
+	return slices.ContainsFunc(r.acme.States(), func(s listen.CertState) bool {
+		return s.Fault != nil || s.NotAfter.Sub(now) <= certWarning
+	})
+}
+
 // confinement says whether a relay that runs can open its own folders only.
 func confinement(r *relay) string {
 	switch {
@@ -76,7 +124,7 @@ func (r *relay) statusRows(now time.Time) [][2]string {
 	rows := [][2]string{
 		{"outgoing", r.outgoing(now)},
 		{"signing", r.signing()},
-		{"store", string(kind) + ", new accounts: " + r.cfg.Signup.Policy},
+		{"store", string(kind) + ", " + doctor.Disk(r.cfg.DataDir).Text + ", new accounts: " + r.cfg.Signup.Policy},
 		{"connections", r.connections()},
 		{"certificate", r.certificate()},
 		{"inbound", "authentication by " + r.cfg.Policy.InboundAuth + ", MTA-STS " + stsMode(r.cfg)},

@@ -132,7 +132,11 @@ func checkName(k *checker, key, name string) {
 	}
 	bad := func(label string) bool {
 		return label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
-			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != ""
+			strings.Trim(strings.TrimPrefix(label, "_"), "abcdefghijklmnopqrstuvwxyz0123456789-") != ""
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		k.fault(key, "%q is an address; write a domain name such as \"example.org\"", name)
+		return
 	}
 	if len(name) > 253 || slices.ContainsFunc(strings.Split(name, "."), bad) {
 		k.fault(key, "%q is no domain name; write one such as \"example.org\"", name)

@@ -31,7 +31,7 @@ type Finding struct {
 	Check string // what was looked at, in a word or two
 	State State
 	Text  string // what is there
-	Fix   string // what to do, if State is Wrong
+	Fix   string // what to do, if State is Wrong; lines after the first are to be copied as they are
 }
 
 func ok(check, text string) Finding     { return Finding{Check: check, State: OK, Text: text} }

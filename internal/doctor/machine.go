@@ -45,7 +45,7 @@ func Files(dir string, secrets ...string) []Finding {
 		case err != nil:
 			all = append(all, unsure(check, err.Error()))
 		case info.Mode().Perm()&0o077 != 0:
-			all = append(all, wrong(check, fmt.Sprintf("others can use %s (%s)", path, info.Mode().Perm()), fmt.Sprintf("chmod go= %s", path)))
+			all = append(all, wrong(check, fmt.Sprintf("others can use %s (%s)", path, info.Mode().Perm()), "take that away from them\nchmod go= "+path))
 		}
 	}
 	if len(all) == 0 {
@@ -62,7 +62,7 @@ func Written(path string) Finding {
 		return unsure(check, err.Error())
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return wrong(check, fmt.Sprintf("others can write %s (%s)", path, info.Mode().Perm()), "chmod go-w "+path)
+		return wrong(check, fmt.Sprintf("others can write %s (%s)", path, info.Mode().Perm()), "take that away from them\nchmod go-w "+path)
 	}
 	return ok(check, filepath.Base(path)+" has no faults")
 }
@@ -76,7 +76,7 @@ func Clock() Finding {
 	case err != nil:
 		return unsure(check, "can't be asked: "+err.Error())
 	case !right:
-		return wrong(check, "nothing keeps it right", "apt install systemd-timesyncd, or chrony; then: timedatectl")
+		return wrong(check, "nothing keeps it right", "install a program that asks time servers\napt install systemd-timesyncd")
 	}
 	return ok(check, "kept right by a time server")
 }

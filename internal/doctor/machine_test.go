@@ -39,7 +39,7 @@ func TestFiles(t *testing.T) {
 		}
 	}
 	all := Files(dir, key, missing)
-	if len(all) != 2 || all[0].State != Wrong || all[1].Fix != "chmod go= "+key {
+	if len(all) != 2 || all[0].State != Wrong || !strings.HasSuffix(all[1].Fix, "\nchmod go= "+key) {
 		t.Errorf("got %+v for files that others can read", all)
 	}
 	if f := Written(config); f.State != OK {

@@ -57,11 +57,11 @@ func (e *examination) textOf(k textKind, want *dns.TXT, wanted string) Finding {
 		return wrong(k.check, "there is none at "+name, publish(want))
 	case 1:
 	default:
-		return wrong(k.check, "there are several at "+name+", and readers take none of them", "leave one: "+publish(want))
+		return wrong(k.check, "there are several at "+name+", and readers take none of them", "leave this one alone\n"+zoneLine(want))
 	}
 	f := k.compare(e, wanted, found[0])
 	if f.Check = k.check; f.State == Wrong && f.Fix == "" {
-		f.Fix = publish(want) + " in place of what is there"
+		f.Fix = replace(want)
 	}
 	return f
 }

@@ -70,12 +70,26 @@ func (e *examination) host() {
 	e.addresses = found
 	switch foreign := e.foreign(); {
 	case len(found) == 0:
-		e.add(wrong(check, e.z.Host+" has no address", "publish an A record for "+e.z.Host+" with the public IPv4 address of this machine (and AAAA for IPv6)"))
+		e.add(wrong(check, e.z.Host+" has no address", "publish the public addresses of this machine: A for IPv4, AAAA for IPv6"+e.ownAddresses()))
 	case len(foreign) > 0:
-		e.add(wrong(check, fmt.Sprintf("%s leads to %s, which is not this machine", e.z.Host, list(foreign)), "publish "+list(e.z.Machine)+" instead"))
+		e.add(wrong(check, fmt.Sprintf("%s leads to %s, which is not this machine", e.z.Host, list(foreign)), "publish in place of that"+e.ownAddresses()))
 	default:
 		e.add(ok(check, e.z.Host+" is "+list(found)))
 	}
+}
+
+// ownAddresses are the records of the addresses that the machine knows to be its own,
+// each on a line.
+func (e *examination) ownAddresses() string {
+	var b strings.Builder
+	for _, ip := range e.z.Machine {
+		kind := "A"
+		if ip.Is6() {
+			kind = "AAAA"
+		}
+		fmt.Fprintf(&b, "\n%s. %s %s", e.z.Host, kind, ip)
+	}
+	return b.String()
 }
 
 // foreign returns the addresses of the host that another machine has. Behind NAT that
@@ -112,8 +126,18 @@ func (e *examination) record(want dns.RR) {
 	}
 }
 
-// publish is how the fix for a missing record begins; the record follows.
-func publish(rr dns.RR) string { return "publish  " + strings.Join(strings.Fields(rr.String()), " ") }
+// publish is the fix for a missing record, which follows on a line of its own.
+func publish(rr dns.RR) string { return "publish\n" + zoneLine(rr) }
+
+// replace is the fix for a record that is wrong.
+func replace(rr dns.RR) string { return "publish in place of what is there\n" + zoneLine(rr) }
+
+// zoneLine is a record as it stands in a zone file, without what every zone says itself.
+func zoneLine(rr dns.RR) string {
+	h := rr.Header()
+	data := strings.TrimPrefix(rr.String(), h.String())
+	return h.Name + " " + dns.TypeToString[h.Rrtype] + " " + data
+}
 
 // mx: mail must come here, and nowhere else.
 func (e *examination) mx(want *dns.MX) {
@@ -134,7 +158,7 @@ func (e *examination) mx(want *dns.MX) {
 	}
 	switch {
 	case !here && len(elsewhere) > 0:
-		e.add(wrong(check, "mail for "+e.z.Domain+" goes to "+strings.Join(elsewhere, " and "), publish(want)+" and remove the others"))
+		e.add(wrong(check, "mail for "+e.z.Domain+" goes to "+strings.Join(elsewhere, " and "), "remove the others, and publish\n"+zoneLine(want)))
 	case !here:
 		e.add(wrong(check, e.z.Domain+" has no MX record", publish(want)))
 	case len(elsewhere) > 0:
@@ -156,7 +180,7 @@ func (e *examination) alias(want *dns.CNAME) {
 	case len(found) == 0:
 		e.add(wrong(check, name+" has no address", publish(want)))
 	case !sameSet(found, e.addresses):
-		e.add(wrong(check, name+" leads to "+list(found)+", not to "+e.z.Host, publish(want)+" in place of what is there"))
+		e.add(wrong(check, name+" leads to "+list(found)+", not to "+e.z.Host, replace(want)))
 	default:
 		e.add(ok(check, name+" leads here"))
 	}
@@ -188,7 +212,7 @@ func (e *examination) service(want *dns.SRV) {
 	}
 	switch {
 	case len(bad) > 0:
-		e.add(wrong(check, "programs are led to "+strings.Join(bad, " and "), publish(want)+" in place of what is there"))
+		e.add(wrong(check, "programs are led to "+strings.Join(bad, " and "), replace(want)))
 	case good == 0 && want.Target != ".":
 		e.add(wrong(check, "there is no SRV record", publish(want)))
 	case want.Target == ".":
