@@ -144,22 +144,46 @@ func (p *pairing) judge(party *cpace.Party, share, session []byte, join pairMail
 	return secrets, err
 }
 
+// PairStep is what JoinPair is at.
+type PairStep int
+
+// The steps, in this order.
+const (
+	PairLogIn PairStep = iota // into the account
+	PairWait                  // for the other device's offer
+	PairProve                 // that the code is known, and wait for everything
+	PairTake                  // what came, into the vault
+)
+
+// Newcomer is what the new device of a pairing knows.
+type Newcomer struct {
+	Account Account
+	Code    string
+	Now     func() time.Time
+	Step    func(PairStep) // is told each step as it begins; nil is nobody
+}
+
 // JoinPair takes everything from the device that shows the code, into a vault that has no
 // account yet. The vault is whole when JoinPair returns nil; after an error nothing is in
 // it, or JoinPair can be repeated with another code. Errors: ErrPairCode, ErrPairing,
 // ErrPassword.
-func JoinPair(ctx context.Context, v *vault.Vault, account Account, code string, now func() time.Time) error {
-	u, err := account.Upstream()
+func JoinPair(ctx context.Context, v *vault.Vault, j Newcomer) error {
+	u, err := j.Account.Upstream()
 	if err != nil {
 		return err
 	}
+	if j.Step == nil {
+		j.Step = func(PairStep) {}
+	}
+	j.Step(PairLogIn)
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
 	return u.onServer(ctx, func(r *remote) error {
-		p := &pairing{r: r, u: u, now: now}
-		b, session, err := p.join(ctx, code)
+		p := &pairing{r: r, u: u, now: j.Now}
+		b, session, err := p.join(ctx, j)
 		if err == nil {
-			err = b.install(v, account)
+			j.Step(PairTake)
+			err = b.install(v, j.Account)
 		}
 		if session == nil {
 			return err
@@ -169,12 +193,14 @@ func JoinPair(ctx context.Context, v *vault.Vault, account Account, code string,
 }
 
 // join answers an offer and waits for the bundle. The session is nil until there was one.
-func (p *pairing) join(ctx context.Context, code string) (*bundle, []byte, error) {
+func (p *pairing) join(ctx context.Context, j Newcomer) (*bundle, []byte, error) {
+	j.Step(PairWait)
 	_, offer, err := p.hear(ctx, nil, pairOffer)
 	if err != nil {
 		return nil, nil, explainWait(err)
 	}
-	party, share := cpace.Start(plainCode(code), p.context(), offer.Session)
+	j.Step(PairProve)
+	party, share := cpace.Start(plainCode(j.Code), p.context(), offer.Session)
 	key, err := party.FinishSecond(share, offer.Share)
 	if err != nil {
 		return nil, nil, ErrPairing

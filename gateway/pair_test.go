@@ -17,7 +17,15 @@ func pairUp(t *testing.T, a *home, offered, typed string) (h *home, offer, join 
 	done := make(chan error, 1)
 	go func() { done <- a.Pair(ctx, offered) }()
 	v, o := newVault(t)
-	join = JoinPair(ctx, v, a.account, typed, time.Now)
+	var steps []PairStep
+	join = JoinPair(ctx, v, Newcomer{Account: a.account, Code: typed, Now: time.Now, Step: func(s PairStep) { steps = append(steps, s) }})
+	want := []PairStep{PairLogIn, PairWait, PairProve, PairTake}
+	if join != nil {
+		want = want[:3]
+	}
+	if diff := cmp.Diff(steps, want); diff != "" {
+		t.Errorf("steps: %s", diff)
+	}
 	return &home{dir: t.TempDir(), account: a.account, options: o, vault: v}, <-done, join
 }
 
@@ -65,7 +73,7 @@ func TestPairWrongCode(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if err := JoinPair(ctx, b.vault, a.account, "1234-5678", time.Now); err == nil {
+	if err := JoinPair(ctx, b.vault, Newcomer{Account: a.account, Code: "1234-5678", Now: time.Now}); err == nil {
 		t.Error("the right code was taken after a wrong one")
 	}
 }

@@ -93,6 +93,25 @@ func restoreGateway(ctx context.Context, e env, h *gatewayHome, s gatewaySetup, 
 	})
 }
 
+// emptyVault opens a vault that has no account yet, and keeps in it where the gateway
+// is to listen.
+func (h *gatewayHome) emptyVault(dir string, listen gateway.Listen) (*vault.Vault, error) {
+	v, err := h.openVault(dir)
+	if err != nil {
+		return nil, err
+	}
+	have, err := gateway.LoadAccount(v)
+	if err == nil {
+		err = fmt.Errorf("there is a gateway for %s here already: give another folder with --dir", have.Address)
+	} else {
+		err = setUpListen(v, listen)
+	}
+	if err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return v, nil
+}
+
 // fromElsewhere makes a gateway here of what fill brings into a vault that has no
 // account yet.
 func (h *gatewayHome) fromElsewhere(ctx context.Context, listen gateway.Listen, fill func(*vault.Vault) error) error {
@@ -100,17 +119,11 @@ func (h *gatewayHome) fromElsewhere(ctx context.Context, listen gateway.Listen, 
 	if err != nil {
 		return err
 	}
-	v, err := h.openVault(dir)
+	v, err := h.emptyVault(dir, listen)
 	if err != nil {
 		return err
 	}
-	have, err := gateway.LoadAccount(v)
-	if err == nil {
-		return errors.Join(fmt.Errorf("there is a gateway for %s here already: give another folder with --dir", have.Address), v.Close())
-	}
-	if err = setUpListen(v, listen); err == nil {
-		err = fill(v)
-	}
+	err = fill(v)
 	if errors.Is(err, gateway.ErrPassword) {
 		err = explainLogin(err)
 	}

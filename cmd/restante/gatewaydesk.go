@@ -59,6 +59,7 @@ func (d *desk) State(ctx context.Context) (s page.State, err error) {
 			{"Outbox", outboxText(v.Outbox)}, {"Backup", backupText(v, now)},
 		},
 	}
+	s.Client = clientSettings(d.g, d.g.listen)
 	for _, p := range troublesOf(v) {
 		s.Problems = append(s.Problems, page.Problem{Text: p.text, Action: p.action, Button: mending[p.action]})
 	}

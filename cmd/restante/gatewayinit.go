@@ -263,19 +263,17 @@ func welcome(e env, o *openedGateway) error {
 	if err != nil {
 		return err
 	}
-	imapHost, imapPort := splitPort(at.IMAP)
-	smtpHost, smtpPort := splitPort(at.SMTP)
 	w := e.stdout
 	printTable(w, [][2]string{
 		{"Address", o.Local().User},
 		{"Key", fingerprintText(string(o.Identity().Current.Fingerprint()))},
 	})
 	fmt.Fprintln(w, "\nSettings for your mail client")
-	printTable(w, [][2]string{
-		{"  IMAP server", imapHost}, {"  IMAP port", imapPort}, {"  IMAP security", "none (the connection does not leave this machine)"},
-		{"  SMTP server", smtpHost}, {"  SMTP port", smtpPort}, {"  SMTP security", "none"},
-		{"  User name", o.Local().User}, {"  Password", o.Local().Password}, {"  Login", "normal password"},
-	})
+	rows := clientSettings(o, at)
+	for i := range rows {
+		rows[i][0] = "  " + rows[i][0]
+	}
+	printTable(w, rows)
 	s, err := sheetOf(o)
 	if err != nil {
 		return err
@@ -284,4 +282,15 @@ func welcome(e env, o *openedGateway) error {
 	s.print(w)
 	fmt.Fprintln(e.stderr, "\nrestante: `restante gateway run` starts the gateway, `restante gateway service` starts it at each login.")
 	return nil
+}
+
+// clientSettings is what to type into the mail client of this machine.
+func clientSettings(o *openedGateway, at gateway.Listen) [][2]string {
+	imapHost, imapPort := splitPort(at.IMAP)
+	smtpHost, smtpPort := splitPort(at.SMTP)
+	return [][2]string{
+		{"IMAP server", imapHost}, {"IMAP port", imapPort}, {"IMAP security", "none (the connection does not leave this machine)"},
+		{"SMTP server", smtpHost}, {"SMTP port", smtpPort}, {"SMTP security", "none"},
+		{"User name", o.Local().User}, {"Password", o.Local().Password}, {"Login", "normal password"},
+	}
 }

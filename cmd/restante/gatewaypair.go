@@ -18,14 +18,19 @@ import (
 func gatewayPair(e env, h *gatewayHome) *cobra.Command {
 	var s gatewaySetup
 	var address string
+	var onPage bool
 	cmd := &cobra.Command{
 		Use:   "pair [CODE]",
 		Short: "Bring keys, contacts and groups to a second device",
 		Long: "Bring keys, contacts, trust and groups to a second device. On the first one, run it without CODE: it shows a code, a link\n" +
 			"and a QR code, and waits ten minutes. On the second one, which has no gateway yet, give it the link, or the code with\n" +
-			"--address. A wrong code gets nothing and ends the attempt.",
+			"--address; or run it there with --page, give them to its page in a browser, and leave it running: it is the gateway then.\n" +
+			"A wrong code gets nothing and ends the attempt.",
 		Args: atMost(1, "one code at most"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if onPage {
+				return pairOnPage(cmd.Context(), e, h, s)
+			}
 			if len(args) == 0 {
 				return offerPairing(cmd.Context(), e, h)
 			}
@@ -33,6 +38,7 @@ func gatewayPair(e env, h *gatewayHome) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVar(&onPage, "page", false, "take the code on a page in a browser, whose address is printed, and run the gateway from then on")
 	f.StringVar(&address, "address", "", "the account's `ADDRESS`, with a code that is typed; its password is asked for")
 	f.BoolVar(&s.passwordStdin, "password-stdin", false, "read the account's password from standard input")
 	f.StringVar(&s.imap, "imap", "", "the provider's IMAP server, `HOST:PORT`, if it is not to be found")
@@ -91,7 +97,9 @@ func joinPairing(ctx context.Context, e env, h *gatewayHome, s gatewaySetup, add
 	if err != nil {
 		return err
 	}
-	return h.fromElsewhere(ctx, s.listen, func(v *vault.Vault) error { return gateway.JoinPair(ctx, v, account, code, time.Now) })
+	return h.fromElsewhere(ctx, s.listen, func(v *vault.Vault) error {
+		return gateway.JoinPair(ctx, v, gateway.Newcomer{Account: account, Code: code, Now: time.Now})
+	})
 }
 
 // pairAccount returns how the account is reached, from the link or from what is typed.

@@ -35,35 +35,44 @@ func runGateway(ctx context.Context, e env, h *gatewayHome, readyFile string) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
-	group, ctx := errgroup.WithContext(ctx)
+	browser, err := listenLoopback("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer browser.Close() // the server has done so, if it ran
 	d, err := openDoors(ctx, o)
 	defer d.close()
 	if err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
 	p := page.New(page.Options{Desk: newDesk(ctx, o)})
-	o.page = p.URL(d.browser.Addr())
+	o.page = p.URL(browser.Addr())
 	if readyFile != "" {
 		if err := o.ready().write(readyFile); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(e.stderr, "restante: the gateway runs: IMAP at %s, SMTP at %s; `restante gateway page` leads to its page\n", o.listen.IMAP, o.listen.SMTP)
+	o.serve(ctx, e, d, group)
+	group.Go(func() error { return p.Serve(ctx, browser) })
+	return group.Wait()
+}
 
+// serve has a group serve all doors until ctx ends.
+func (o *openedGateway) serve(ctx context.Context, e env, d doors, group *errgroup.Group) {
+	fmt.Fprintf(e.stderr, "restante: the gateway runs: IMAP at %s, SMTP at %s; `restante gateway page` leads to its page\n", o.listen.IMAP, o.listen.SMTP)
 	group.Go(func() error { return o.ServeIMAP(ctx, d.imap) })
 	group.Go(func() error { return o.ServeSubmission(ctx, d.smtp) })
 	group.Go(func() error { return o.Run(ctx) })
 	group.Go(func() error { return serveConsole(ctx, d.console, o) })
-	group.Go(func() error { return p.Serve(ctx, d.browser) })
 	if o.phones != nil {
 		group.Go(func() error { return o.phones.serve(ctx, o) })
 	}
-	return group.Wait()
 }
 
 // doors are the listeners of a running gateway.
 type doors struct {
-	imap, smtp, console, browser net.Listener
+	imap, smtp, console net.Listener
 
 	phones *phoneDoor // nil if other devices are not let in
 }
@@ -85,9 +94,6 @@ func openDoors(ctx context.Context, o *openedGateway) (doors, error) {
 	if d.console, err = gatewaySocket(o.dir).listen(); err != nil {
 		return d, err
 	}
-	if d.browser, err = listenLoopback("127.0.0.1:0"); err != nil {
-		return d, err
-	}
 	if d.phones, err = openPhones(ctx, o); err != nil {
 		return d, err
 	}
@@ -97,7 +103,7 @@ func openDoors(ctx context.Context, o *openedGateway) (doors, error) {
 
 // close closes what is open. Servers that ended have closed theirs already.
 func (d doors) close() {
-	for _, ln := range []net.Listener{d.imap, d.smtp, d.console, d.browser} {
+	for _, ln := range []net.Listener{d.imap, d.smtp, d.console} {
 		if ln != nil {
 			_ = ln.Close()
 		}

@@ -1,7 +1,9 @@
 package page
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/restante/restante/internal/qrsvg"
@@ -51,4 +53,26 @@ func (p *Page) tell(w http.ResponseWriter, r *http.Request, said string, err err
 		return
 	}
 	p.show(w, r, view{Said: said})
+}
+
+// key shows the key of a contact, or the user's own, as a code that OpenPGP programs scan.
+func (p *Page) key(w http.ResponseWriter, r *http.Request) {
+	of := r.FormValue("of")
+	s, err := p.o.Desk.State(r.Context())
+	if err != nil {
+		p.tell(w, r, "", err)
+		return
+	}
+	known := append([]Contact{{Address: s.Address, Fingerprint: s.Fingerprint, Words: s.Words}}, s.Contacts...)
+	i := slices.IndexFunc(known, func(c Contact) bool { return c.Address == of && c.Fingerprint != "" })
+	if i < 0 {
+		p.tell(w, r, "", errors.New("no key of that address is known"))
+		return
+	}
+	code, err := qrsvg.Draw("OPENPGP4FPR:"+strings.ReplaceAll(known[i].Fingerprint, " ", ""), "QR code of the key of "+of)
+	if err != nil {
+		p.tell(w, r, "", err)
+		return
+	}
+	p.show(w, r, view{Shown: &known[i], ShownQR: code})
 }

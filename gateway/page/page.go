@@ -27,6 +27,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/restante/restante/internal/qrsvg"
@@ -62,6 +63,7 @@ type State struct {
 	Address            string
 	Fingerprint, Words string      // of the user's own key
 	Rows               [][2]string // name and value, in plain words
+	Client             [][2]string // the settings for the user's mail client
 	Problems           []Problem
 	Contacts           []Contact
 	Groups             []string
@@ -104,8 +106,9 @@ type Contact struct {
 
 // Options is what a Page is made of. Desk is needed.
 type Options struct {
-	Desk Desk
-	Log  *slog.Logger // nil discards
+	Desk    Desk
+	Log     *slog.Logger // nil discards
+	Welcome *Welcome     // the page that this one follows, at its address; nil if there was none
 }
 
 // Page serves the page. It is safe for concurrent use.
@@ -113,17 +116,22 @@ type Page struct {
 	o       Options
 	token   string
 	handler http.Handler
+	fresh   atomic.Bool // the gateway came from another machine, and the user has not seen that yet
 }
 
-// New returns a Page with a token of its own.
+// New returns a Page with a token of its own, or that of the page before it.
 func New(o Options) *Page {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Page{o: o, token: strings.ToLower(rand.Text())}
+	p := &Page{o: o, token: newToken()}
+	if o.Welcome != nil {
+		p.token = o.Welcome.token
+		p.fresh.Store(true)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{token}/{$}", p.home)
-	mux.HandleFunc("GET /{token}/style.css", p.style)
+	mux.HandleFunc("GET /{token}/style.css", style)
 	mux.HandleFunc("POST /{token}/invite", p.invite)
 	mux.HandleFunc("POST /{token}/follow", p.follow)
 	mux.HandleFunc("POST /{token}/decide", p.decide)
@@ -131,12 +139,17 @@ func New(o Options) *Page {
 	mux.HandleFunc("POST /{token}/pair", p.pair)
 	mux.HandleFunc("POST /{token}/device", p.device)
 	mux.HandleFunc("POST /{token}/revoke", p.revoke)
-	p.handler = p.guard(mux)
+	mux.HandleFunc("POST /{token}/key", p.key)
+	p.handler = guard(p.token, mux)
 	return p
 }
 
+func newToken() string { return strings.ToLower(rand.Text()) }
+
 // URL is the address of the page on a listener.
-func (p *Page) URL(at net.Addr) string { return "http://" + at.String() + "/" + p.token + "/" }
+func (p *Page) URL(at net.Addr) string { return urlOf(at, p.token) }
+
+func urlOf(at net.Addr, token string) string { return "http://" + at.String() + "/" + token + "/" }
 
 // The limits of a request.
 const (
@@ -145,9 +158,11 @@ const (
 )
 
 // Serve answers on the connections of ln until ctx ends.
-func (p *Page) Serve(ctx context.Context, ln net.Listener) error {
+func (p *Page) Serve(ctx context.Context, ln net.Listener) error { return serve(ctx, ln, p.handler) }
+
+func serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler: p.handler, ReadTimeout: 10 * time.Second, WriteTimeout: timeout, IdleTimeout: timeout, MaxHeaderBytes: 16 << 10,
+		Handler: handler, ReadTimeout: 10 * time.Second, WriteTimeout: timeout, IdleTimeout: timeout, MaxHeaderBytes: 16 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: log.New(io.Discard, "", 0),
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
@@ -159,7 +174,7 @@ func (p *Page) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 // guard is around all requests.
-func (p *Page) guard(next http.Handler) http.Handler {
+func guard(secret string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
@@ -168,7 +183,7 @@ func (p *Page) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		token, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		if !ownHost(r.Host) || subtle.ConstantTimeCompare([]byte(token), []byte(p.token)) != 1 {
+		if !ownHost(r.Host) || subtle.ConstantTimeCompare([]byte(token), []byte(secret)) != 1 {
 			http.NotFound(w, r)
 			return
 		}
@@ -187,10 +202,10 @@ func ownHost(host string) bool {
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-//go:embed page.html style.css
+//go:embed page.html welcome.html style.css
 var files embed.FS
 
-var templates = template.Must(template.ParseFS(files, "page.html"))
+var templates = template.Must(template.ParseFS(files, "page.html", "welcome.html"))
 
 // view is what the template shows.
 type view struct {
@@ -204,6 +219,9 @@ type view struct {
 	Offer    *Offer
 	OfferQR  template.HTML
 	AppQR    template.HTML // for Thunderbird
+	Shown    *Contact      // whose key is shown as a code; the user's own has the user's address
+	ShownQR  template.HTML
+	Fresh    bool // everything has just come from another machine
 }
 
 // Calm reports whether nothing is wrong.
@@ -214,7 +232,9 @@ func (v view) Calm() bool {
 // Waiting reports whether the page should look again by itself.
 func (v view) Waiting() bool { return v.Pairing != nil && v.Pairing.Ended == "" }
 
-func (p *Page) home(w http.ResponseWriter, r *http.Request) { p.show(w, r, view{}) }
+func (p *Page) home(w http.ResponseWriter, r *http.Request) {
+	p.show(w, r, view{Fresh: p.fresh.CompareAndSwap(true, false)})
+}
 
 // show shows the page with the outcome of an action above it.
 func (p *Page) show(w http.ResponseWriter, r *http.Request, v view) {
@@ -238,7 +258,7 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request, v view) {
 	}
 }
 
-func (p *Page) style(w http.ResponseWriter, r *http.Request) {
+func style(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, files, "style.css")
 }
 

@@ -71,7 +71,7 @@ func testPage() (*Page, *paperDesk) {
 		Devices: []Device{{"<phone>", "2026-11-23"}},
 		Rows:    [][2]string{{"Mail", "up to date"}}, Groups: []string{"family"},
 		Contacts: []Contact{
-			{Address: "bob@relay.test", Standing: "verified", Words: "four five"},
+			{Address: "bob@relay.test", Standing: "verified", Words: "four five", Fingerprint: "DDDD EEEE"},
 			{Address: "<eve>@relay.test", Standing: "changed", NewFingerprint: "CCCC"},
 		},
 	}}
@@ -79,10 +79,14 @@ func testPage() (*Page, *paperDesk) {
 }
 
 func do(p *Page, method, path string, form url.Values) *httptest.ResponseRecorder {
+	return ask(p.handler, method, path, form)
+}
+
+func ask(h http.Handler, method, path string, form url.Values) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "http://127.0.0.1:1"+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
-	p.handler.ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }
 
@@ -122,6 +126,9 @@ func TestActions(t *testing.T) {
 		{"add a phone", "device", url.Values{"name": {" tablet "}}, 200, "https://192.168.1.5:1443/abc/"},
 		{"add it again", "device", url.Values{"name": {"<phone>"}}, 422, "of that name"},
 		{"revoke", "revoke", url.Values{"name": {"<phone>"}}, 200, "&lt;phone&gt; is logged out"},
+		{"a contact's code", "key", url.Values{"of": {"bob@relay.test"}}, 200, "QR code of the key of bob@relay.test"},
+		{"the user's code", "key", url.Values{"of": {"alice@relay.test"}}, 200, "QR code of the key of alice@relay.test"},
+		{"a stranger's code", "key", url.Values{"of": {"<x>"}}, 422, "no key of that address"},
 		{"refuse", "decide", url.Values{"address": {"e@x"}, "decision": {"refuse"}}, 200, "was refused"},
 	}
 	for _, test := range tests {

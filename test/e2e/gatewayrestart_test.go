@@ -39,6 +39,14 @@ type gatewayAt struct {
 	SMTP     string `json:"smtp"`
 	User     string `json:"user"`
 	Password string `json:"password"`
+	Page     string `json:"page"`
+
+	Phones struct {
+		IMAP  string `json:"imap"`
+		SMTP  string `json:"smtp"`
+		Setup string `json:"setup"`
+		CA    string `json:"ca"`
+	} `json:"phones"`
 }
 
 // newGatewayProcess sets a gateway up for an account whose servers are at these addresses.

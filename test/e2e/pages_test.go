@@ -22,7 +22,7 @@ func TestPages(t *testing.T) {
 	for _, script := range []string{"with", "without"} {
 		t.Run(script, func(t *testing.T) {
 			var faults []string
-			if err := json.Unmarshal(browse(t, "https://"+r.HTTPS, script), &faults); err != nil {
+			if err := json.Unmarshal(browse(t, "pages.mjs", "https://"+r.HTTPS, script), &faults); err != nil {
 				t.Fatal(err)
 			}
 			for _, fault := range faults {
@@ -32,20 +32,20 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// browse runs pages.mjs and returns what it prints. `go test -artifacts` keeps its
-// pictures.
-func browse(t *testing.T, url, script string) []byte {
+// browse runs a script in Chromium and returns what it prints. `go test -artifacts` keeps
+// its pictures.
+func browse(t *testing.T, script string, args ...string) []byte {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join("node_modules", "playwright-core")); err != nil {
 		t.Fatalf("playwright-core is needed: npm install --no-save --no-package-lock --prefix test/e2e playwright-core@%s, with the other npm packages of .ci/run in one command",
 			playwrightVersion)
 	}
-	cmd := exec.CommandContext(t.Context(), need(t, "node", "nodejs"), "pages.mjs", url, need(t, "chromium", "chromium"), t.ArtifactDir(), script)
+	cmd := exec.CommandContext(t.Context(), need(t, "node", "nodejs"), append([]string{script, need(t, "chromium", "chromium"), t.ArtifactDir()}, args...)...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("pages.mjs: %v\n%s", err, out)
+		t.Fatalf("%s: %v\n%s", script, err, out)
 	}
 	return out
 }
