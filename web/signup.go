@@ -107,6 +107,7 @@ type Signup struct {
 	free    *pacer
 	worked  *pacer
 	used    *used
+	turns   *turns
 }
 
 // NewSignup returns a Signup. The error names the option at fault.
@@ -137,7 +138,7 @@ func NewSignup(o SignupOptions) (*Signup, error) {
 	o.Limits = o.Limits.withDefaults()
 	l := o.Limits
 	return &Signup{
-		o: o, domain: postmaster.Domain(), tickets: signer{o.Secret}, used: newUsed(),
+		o: o, domain: postmaster.Domain(), tickets: signer{o.Secret}, used: newUsed(), turns: newTurns(),
 		waiting: newPacer(l.Wait, l.NetworkWait),
 		free:    newPacer(l.Free, l.NetworkFree),
 		worked:  newPacer(Rate{l.WorkEvery, 1}, Rate{}),
@@ -189,11 +190,18 @@ type application struct {
 
 // admit calls create if the application is good, and takes the price for it if
 // create returns nil. Its errors are those of create, mailbox.ErrThrottled when the
-// budgets are used up, and the errors of signing up in status.go.
+// budgets are used up, mailbox.ErrBusy when too many ask at once, and the errors of
+// signing up in status.go.
 func (g *Signup) admit(ctx context.Context, a application, create func() error) error {
-	switch {
-	case g.o.Policy == Closed:
+	if g.o.Policy == Closed {
 		return errClosed
+	}
+	return g.turns.take(ctx, func() error { return g.decide(ctx, a, create) })
+}
+
+// decide is admit for whoever has the turn.
+func (g *Signup) decide(ctx context.Context, a application, create func() error) error {
+	switch {
 	case a.token != "" && g.takesTokens():
 		return g.admitToken(ctx, a.token, create)
 	case g.o.Policy == Token:

@@ -37,10 +37,16 @@ type bench struct {
 
 func newBench(b *testing.B) *bench {
 	b.Helper()
+	return newBenchOn(b, relayOptions{unlimited: true})
+}
+
+func newBenchOn(b *testing.B, o relayOptions) *bench {
+	b.Helper()
+	o.names = []string{"127.0.0.1"}
 	ctx, stop := context.WithCancel(context.Background())
 	dir := b.TempDir()
 	cfg := demoConfig(dir, "")
-	r, err := openRelay(ctx, cfg, slog.New(slog.DiscardHandler), func(string) string { return "" }, relayOptions{unlimited: true, names: []string{"127.0.0.1"}})
+	r, err := openRelay(ctx, cfg, slog.New(slog.DiscardHandler), func(string) string { return "" }, o)
 	if err != nil {
 		b.Fatal(err)
 	}
