@@ -141,6 +141,9 @@ func (r *remote) readDeviceMail(m deviceMail) (mail []byte, ok bool, err error) 
 // putDeviceMail adds one. deviceMails must have been called: where it found no mailbox,
 // that is made now.
 func (r *remote) putDeviceMail(mail []byte, now time.Time) error {
+	if err := checkLeaving(bytes.NewReader(mail)); err != nil {
+		return err
+	}
 	if r.open != deviceBox {
 		err := r.create(deviceBox)
 		var no *imap.Error

@@ -146,6 +146,8 @@ func (o *Outgoing) settle(p *Part, err error, now time.Time) {
 		return
 	case errors.As(err, &refused):
 		p.Lost = refused.Error()
+	case errors.Is(err, errInClear):
+		p.Lost = err.Error()
 	case now.Sub(o.Accepted) >= giveUpAfter:
 		p.Lost = "it could not be handed to the provider for five days: " + err.Error()
 	}
@@ -165,7 +167,10 @@ func (s *sender) send(ctx context.Context, sender string, p Part) error {
 	if err != nil {
 		return err
 	}
-	err = s.submit(ctx, from, to, blob.Section(0, blob.Size()))
+	err = checkLeaving(blob.Section(0, blob.Size()))
+	if err == nil {
+		err = s.submit(ctx, from, to, blob.Section(0, blob.Size()))
+	}
 	return errors.Join(err, blob.Close())
 }
 

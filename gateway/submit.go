@@ -38,12 +38,16 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // Submit hands a message to the provider for the recipients (RFC 6409). It
 // returns nil once the provider has taken responsibility for all of them; after
 // an error none of them gets it, unless the connection broke between the end of
-// the message and the answer. A *Refusal is final.
+// the message and the answer. A *Refusal is final. What is not encrypted is not sent.
 func (u Upstream) Submit(ctx context.Context, to []addr.Address, msg []byte) error {
+	if err := checkLeaving(bytes.NewReader(msg)); err != nil {
+		return err
+	}
 	return u.submit(ctx, u.Address, to, bytes.NewReader(msg))
 }
 
-// submit is Submit with any sender that the account may have.
+// submit is Submit for a message that was looked at, with any sender that the account may
+// have.
 func (u Upstream) submit(ctx context.Context, from addr.Address, to []addr.Address, msg io.Reader) error {
 	c, conn, err := u.dialSMTP(ctx)
 	if err != nil {

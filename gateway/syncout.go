@@ -253,6 +253,10 @@ func (c *cycle) send(ctx context.Context, p *pair, e *entry) error {
 }
 
 func (c *cycle) sendSealed(p *pair, e *entry, sealed *spool, date time.Time) error {
+	if err := checkLeaving(sealed.reader(0)); err != nil {
+		c.refused = append(c.refused, err) // it stays here, and all else goes on
+		return nil
+	}
 	digest, err := digestOf(sealed)
 	if err != nil {
 		return err
