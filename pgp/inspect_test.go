@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -122,6 +123,27 @@ func refusals(t *testing.T) string {
 		fmt.Fprintf(&lines, "%s: %s\n", name, refusal.Reason)
 	}
 	return lines.String()
+}
+
+// TestGateCorpusSources holds sources.txt to a line for each mail, with who wrote it.
+func TestGateCorpusSources(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, folder := range []string{"pass", "refuse"} {
+		for name := range corpus(t, folder) {
+			want = append(want, folder+"/"+name)
+		}
+	}
+	slices.Sort(want)
+	for line := range strings.Lines(string(readTestdata(t, "gate", "sources.txt"))) {
+		name, who, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if got = append(got, name); who == "" {
+			t.Errorf("%s: nothing says who wrote it", name)
+		}
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("got - want +\n%s", diff)
+	}
 }
 
 // TestGateChunks checks that neither verdict depends on how a message was cut.

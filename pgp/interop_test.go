@@ -60,6 +60,7 @@ func TestDecryptOthers(t *testing.T) {
 		{"gpg-version", "classic", "", 1},
 		{"gpg-big", "classic", "gpg-bob", 1},
 		{"gpg-symmetric", "", "", 0},
+		{"sq-encrypt", "hybrid", "", 1},
 		{"sqop-sign-encrypt", "classic", "sqop-bob", 1},
 		{"sqop-encrypt", "hybrid", "", 1},
 		{"sqop-password", "", "", 0},
