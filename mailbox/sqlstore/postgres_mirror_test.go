@@ -73,3 +73,18 @@ func TestRepairPostgres(t *testing.T) {
 		})
 	}
 }
+
+// TestBackupOfNewKeysPostgres: the same from a file onto a server, and from a server
+// into a file.
+func TestBackupOfNewKeysPostgres(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	t.Run("to", func(t *testing.T) {
+		t.Parallel()
+		testBackupOfNewKeys(t, options(t), postgresOptions(t))
+	})
+	t.Run("from", func(t *testing.T) {
+		t.Parallel()
+		testBackupOfNewKeys(t, postgresOptions(t), options(t))
+	})
+}
