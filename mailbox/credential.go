@@ -73,9 +73,10 @@ func (s *Service) factor(ctx context.Context, p *proof, kdf seal.KDF) (seal.Fact
 	return kdf.Password(p.text)
 }
 
-// fakeKDF stands in for a credential that isn't there, so that asking for it
-// takes the same work as asking for one that is.
-func (s *Service) fakeKDF(p *proof) (seal.KDF, error) {
+// newKDF is how a new credential stretches the proof. It also stands in for a
+// credential that isn't there, so that asking for it takes the same work as asking for
+// one that is.
+func (s *Service) newKDF(p *proof) (seal.KDF, error) {
 	if p.generated {
 		return seal.SecretKDF(), nil
 	}
@@ -86,7 +87,7 @@ func (s *Service) fakeKDF(p *proof) (seal.KDF, error) {
 // account has no such credential or the proof is wrong, after the same work.
 func (s *Service) unlock(ctx context.Context, owner seal.Owner, rows []Credential, p *proof, allowed ...CredentialKind) (Credential, seal.Root, error) {
 	c, found := p.row(rows, allowed...)
-	kdf, err := s.fakeKDF(p)
+	kdf, err := s.newKDF(p)
 	if found {
 		kdf, err = seal.ParseKDF(c.KDF)
 	}
@@ -134,24 +135,29 @@ func (c *Credential) unwrap(f *seal.Factor, owner seal.Owner) (seal.Root, error)
 // newCredential makes a credential that opens root: for the password, or for a
 // secret of its own if password is "". It returns what its owner must be shown.
 func (s *Service) newCredential(ctx context.Context, kind CredentialKind, owner seal.Owner, root *seal.Root, password string) (Credential, string, error) {
-	p, kdf := newProof(password), seal.KDF{}
+	p := newProof(password)
 	switch {
 	case password == "":
-		p = proof{secret: seal.NewSecret(), generated: true}
-		p.text, kdf = p.secret.Reveal(), seal.SecretKDF()
+		p = newProof(seal.NewSecret().Reveal())
 	case p.generated:
 		// It would be looked for by its selector, among our own.
 		return Credential{}, "", fmt.Errorf("%w: a password must not have the form of a generated secret", ErrName)
 	default:
-		var err error
-		if kdf, err = seal.PasswordKDF(s.o.Passwords); err != nil {
-			return Credential{}, "", err
-		}
 		kind = ChosenPassword
+	}
+	c, err := s.credentialFor(ctx, kind, owner, root, p)
+	return c, p.text, err
+}
+
+// credentialFor makes a credential that opens root for who has the proof.
+func (s *Service) credentialFor(ctx context.Context, kind CredentialKind, owner seal.Owner, root *seal.Root, p proof) (Credential, error) {
+	kdf, err := s.newKDF(&p)
+	if err != nil {
+		return Credential{}, err
 	}
 	f, err := s.factor(ctx, &p, kdf)
 	if err != nil {
-		return Credential{}, "", fmt.Errorf("make credential: %w", err)
+		return Credential{}, fmt.Errorf("make credential: %w", err)
 	}
 	defer f.Wipe()
 	verifier := f.Verifier()
@@ -160,7 +166,7 @@ func (s *Service) newCredential(ctx context.Context, kind CredentialKind, owner 
 		c.Selector = p.secret.Selector()
 	}
 	c.wrap(&f, owner, root)
-	return c, p.text, nil
+	return c, nil
 }
 
 // randomID returns a random positive number of 63 bits.

@@ -161,7 +161,7 @@ func (r *relay) makeServers(o relayOptions, signup *web.Signup) (err error) {
 	}
 	r.imap = imapd.New(imapd.Options{
 		Service: r.service, OfferBinding: r.cfg.Policy.OfferChannelBinding, TLS: r.tlsConfig("imap"), Gate: appendGate, Peer: peerOf, Log: r.log, Limits: imapLimits(l, o),
-		Chatmail: true, Push: r.push != nil, NewAlias: signup.NewAlias,
+		Chatmail: true, Push: r.push != nil, NewAlias: signup.NewAlias, Secrets: true,
 		// Delta Chat sends a mail to so many recipients at once.
 		Shared: map[string]string{"/shared/vendor/deltachat/maxsmtprecipients": strconv.Itoa(l.Recipients)},
 	})

@@ -68,6 +68,10 @@ type Options struct {
 	// that.
 	NewAlias NewAlias
 
+	// Secrets has the entries of METADATA by which the owner's program sets a new
+	// password and revokes those of devices.
+	Secrets bool
+
 	// Chatmail tells Delta Chat that the account is on a relay for such programs.
 	Chatmail bool
 

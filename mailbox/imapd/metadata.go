@@ -14,7 +14,8 @@ import (
 
 // METADATA is RFC 5464. What owners note is sealed to them. Some entries are not
 // kept but stand for something else: those of the relay, which can only be read, the
-// push tokens of devices (virtual.go), and the addresses of the account (alias.go).
+// push tokens of devices (virtual.go), the addresses of the account (alias.go) and its
+// passwords (ownsecret.go).
 
 // codeMetadata has a word and a number behind it (RFC 5464, 4.2.1 and 4.3).
 const codeMetadata imap.ResponseCode = "METADATA"

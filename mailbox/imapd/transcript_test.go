@@ -110,6 +110,7 @@ func (p *play) options(t *testing.T) func(*imapd.Options) {
 		if p.script.Has("aliases") {
 			o.NewAlias = addAlias
 		}
+		o.Secrets = p.script.Has("secrets")
 		if p.script.Has("gate") {
 			o.Gate = func(g mailbox.GateOptions) mailbox.Judge {
 				return &inspector{pgp.NewInspector(pgp.InspectOptions{Keep: g.Walk.Keep})}

@@ -29,6 +29,10 @@ func (c *conn) virtuals(at mailbox.MailboxID) map[string]virtual {
 		if c.srv.o.NewAlias != nil {
 			all[entryAlias] = virtual{get: (*conn).aliases, set: (*conn).setAlias, alone: errAliasAlone}
 		}
+		if c.srv.o.Secrets {
+			all[entrySecret] = virtual{get: fixed("").get, set: (*conn).setSecret, alone: errSecretAlone}
+			all[entryDevices] = virtual{get: (*conn).devices, set: (*conn).setDevices, alone: errSecretAlone}
+		}
 		all[entryExpire] = fixed(c.srv.o.Service.Terms().String())
 	}
 	if at == 0 || at == mailbox.Inbox { // Delta Chat has used both
