@@ -30,7 +30,7 @@ func (u Upstream) Check(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	defer c.Close()
-	if err := c.Auth(sasl.NewPlainClient("", u.user(), u.Password)); err != nil {
+	if err := c.Auth(sasl.NewPlainClient("", u.user(), u.password())); err != nil {
 		return refused(fmt.Errorf("log in for submission: %w", err))
 	}
 	_ = c.Quit() // all is known

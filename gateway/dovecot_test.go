@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -70,5 +71,15 @@ func TestDovecotFull(t *testing.T) {
 	h.sync(t)
 	if got := h.there(t, far)["INBOX"]; len(got) != 2 {
 		t.Errorf("with room for one more: the server has %q", got)
+	}
+}
+
+// TestDovecotKeepsPasswords: at a provider that is not ours, it is the user who changes
+// the password.
+func TestDovecotKeepsPasswords(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, atDovecot(dovecot.Start(t), "alice"))
+	if err := h.MayRenewPassword(t.Context()); !errors.Is(err, ErrForeign) {
+		t.Errorf("got %v, want ErrForeign", err)
 	}
 }

@@ -40,6 +40,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -87,6 +88,7 @@ type Gateway struct {
 	searcher  *searcher
 	threads   *threads
 	own       atomic.Pointer[identities]
+	renewing  sync.Mutex // one change of the account's password at a time
 }
 
 // Open opens the local store and reads the account and its keys. Vault and Store
@@ -101,6 +103,8 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 	if g.upstream, err = account.Upstream(); err != nil {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
+	g.upstream.live = new(atomic.Pointer[string])
+	g.upstream.live.Store(&account.Password)
 	if err := g.ReloadKeys(); err != nil {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
@@ -190,7 +194,7 @@ func (g *Gateway) newWatcher() *watcher {
 		},
 	}
 	return &watcher{
-		sync: s, connect: g.upstream.connect, up: g.sender.retry, wake: make(chan struct{}, 1), again: make(chan struct{}), now: g.o.Now,
+		sync: s, connect: g.connect, up: g.sender.retry, wake: make(chan struct{}, 1), again: make(chan struct{}), now: g.o.Now,
 	}
 }
 

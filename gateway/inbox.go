@@ -37,7 +37,7 @@ func (u Upstream) Inbox(ctx context.Context) (*Inbox, error) {
 }
 
 func (x *Inbox) open(u Upstream) error {
-	if err := x.client.Login(u.user(), u.Password).Wait(); err != nil {
+	if err := x.client.Login(u.user(), u.password()).Wait(); err != nil {
 		return fmt.Errorf("log in to IMAP: %w", err)
 	}
 	selected, err := x.client.Select("INBOX", nil).Wait()

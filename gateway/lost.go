@@ -11,7 +11,8 @@ import (
 // LostDevice makes what a lost device knows useless for what comes: new encryption subkeys
 // for each identity, the old ones revoked, and a new recovery code, under which the backup is written anew.
 // Contacts hear of the subkeys with the next mail to each. It can be repeated after an
-// error. That the account's password is another by now is the caller's affair.
+// error. The account's password and those of other devices are for RenewPassword and
+// RevokeDevices, before this.
 func (g *Gateway) LostDevice(ctx context.Context) error {
 	if err := g.keeper.recode(ctx); err != nil {
 		return err

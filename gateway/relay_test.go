@@ -94,7 +94,7 @@ func newRelay(t testing.TB, change ...func(*mailbox.Options)) *testRelay {
 		return server.ServeSubmission(ctx, tls.NewListener(ln, certs.Config("smtp")))
 	})
 	imap := listenLoopback(t)
-	reader := imapd.New(imapd.Options{Service: service, Gate: encryptedOnly, NewAlias: newAlias})
+	reader := imapd.New(imapd.Options{Service: service, Gate: encryptedOnly, NewAlias: newAlias, Secrets: true})
 	serve(t, func(ctx context.Context) error { return reader.Serve(ctx, tls.NewListener(imap, certs.Config("imap"))) })
 	return &testRelay{service: service, ca: certs.CA(), smtps: ln.Addr().String(), imaps: imap.Addr().String()}
 }

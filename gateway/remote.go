@@ -47,7 +47,7 @@ func (u Upstream) connect(ctx context.Context) (*remote, error) {
 			return nil, nil, err
 		}
 		stop := context.AfterFunc(ctx, func() { conn.Close() })
-		if err := client.Login(u.user(), u.Password).Wait(); err != nil {
+		if err := client.Login(u.user(), u.password()).Wait(); err != nil {
 			stop()
 			return nil, nil, errors.Join(fmt.Errorf("log in to IMAP: %w", err), client.Close())
 		}

@@ -23,6 +23,7 @@ type Account struct {
 	Name     string `json:"name,omitempty"` // the user's, for the From of mail that has none
 	User     string `json:"user,omitempty"` // to log in with, if not the address
 	Password string `json:"password"`
+	Coming   string `json:"coming,omitempty"` // a password that the relay was asked to put in the place of that one
 	SMTPS    string `json:"smtps"`
 	IMAPS    string `json:"imaps"`
 

@@ -58,7 +58,7 @@ func (u Upstream) submit(ctx context.Context, from addr.Address, to []addr.Addre
 	defer c.Close()
 	c.SubmissionTimeout = submitTimeout
 
-	if err := c.Auth(sasl.NewPlainClient("", u.user(), u.Password)); err != nil {
+	if err := c.Auth(sasl.NewPlainClient("", u.user(), u.password())); err != nil {
 		return fmt.Errorf("log in for submission: %w", err)
 	}
 	if err := transact(c, from, to, msg); err != nil {

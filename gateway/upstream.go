@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -20,6 +21,8 @@ type Upstream struct {
 	Address  addr.Address
 	User     string // to log in with; "" is the address
 	Password string
+
+	live *atomic.Pointer[string] // in the place of Password, where a gateway may change it
 
 	// SMTPS and IMAPS are host:port of submission (RFC 8314, 3.3) and IMAP,
 	// both with TLS from the first byte, unless one begins with STARTTLS.

@@ -12,11 +12,12 @@ import (
 	"github.com/restante/restante/mailbox"
 )
 
-// Only a session that manages the account sees or sets these entries: a device password
-// changes no other.
+// Only a session that manages the account sets these entries or sees the second: a device
+// password changes no other.
 const (
 	// entrySecret takes a new secret in the place of the account's password, of the
-	// form that the relay generates: see mailbox.Session.SetSecret. It reads as nothing.
+	// form that the relay generates: see mailbox.Session.SetSecret. It reads as "own" if
+	// the session was opened with that password, and "device" otherwise.
 	entrySecret = "/private/vendor/restante/password"
 
 	// entryDevices reads as a list of the device passwords, one a line: a number and,
@@ -35,6 +36,14 @@ var (
 	errDeviceValue = no(imap.ResponseCodeCannot, "Write -NUMBER to revoke a device password: the number stands in the list that the entry reads as")
 	errDeviceGone  = no(imap.ResponseCodeNonExistent, "The account has no such device password")
 )
+
+// secretKind tells what the session was opened with.
+func (c *conn) secretKind() ([]byte, error) {
+	if c.session.Manages() {
+		return []byte("own"), nil
+	}
+	return []byte("device"), nil
+}
 
 // setSecret gives the account the secret. Its sessions end then.
 func (c *conn) setSecret(value []byte) error {

@@ -30,7 +30,7 @@ func (c *conn) virtuals(at mailbox.MailboxID) map[string]virtual {
 			all[entryAlias] = virtual{get: (*conn).aliases, set: (*conn).setAlias, alone: errAliasAlone}
 		}
 		if c.srv.o.Secrets {
-			all[entrySecret] = virtual{get: fixed("").get, set: (*conn).setSecret, alone: errSecretAlone}
+			all[entrySecret] = virtual{get: (*conn).secretKind, set: (*conn).setSecret, alone: errSecretAlone}
 			all[entryDevices] = virtual{get: (*conn).devices, set: (*conn).setDevices, alone: errSecretAlone}
 		}
 		all[entryExpire] = fixed(c.srv.o.Service.Terms().String())
