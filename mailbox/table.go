@@ -131,6 +131,27 @@ func (t *Table) Rows(dst []Row, set []UIDRange) []Row {
 	return dst
 }
 
+// With returns which messages of an ascending set carry all of the flags.
+func (t *Table) With(f Flags, set []UIDRange) (found []UIDRange) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, r := range set {
+		low, high := span(t.uids, r)
+		for i := low; i < high; i++ {
+			row := t.rowLocked(i)
+			if row.Flags&f != f {
+				continue
+			}
+			if n := len(found); n > 0 && found[n-1].High+1 == row.UID {
+				found[n-1].High = row.UID
+			} else {
+				found = append(found, UIDRange{Low: row.UID, High: row.UID})
+			}
+		}
+	}
+	return found
+}
+
 // ChangedSince returns the messages whose mod-sequence is above m, by UID.
 func (t *Table) ChangedSince(m ModSeq) []Row {
 	t.mu.RLock()

@@ -55,7 +55,12 @@ func (c *conn) removeDeleted(set []mailbox.UIDRange) error {
 	if err := c.sel.table.Refresh(c.ctx); err != nil {
 		return err
 	}
-	if c.sel.table.View().Mailbox.Deleted == 0 || len(set) == 0 {
+	if c.sel.table.View().Mailbox.Deleted == 0 {
+		return nil
+	}
+	// The store would look at every message of the set for them, while all others
+	// who write wait.
+	if set = c.sel.table.With(mailbox.Deleted, set); len(set) == 0 {
 		return nil
 	}
 	var e mailbox.Expunged

@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/restante/restante/mailbox/sqlstore"
 )
 
 // mixedConns is how many clients BenchmarkMixed has.
@@ -31,6 +35,8 @@ func BenchmarkMixed(b *testing.B) {
 		`UID STORE * +FLAGS (\Deleted)`,
 		"EXPUNGE",
 	}
+	counts := w.store.(interface{ Stats() sqlstore.Stats })
+	before, cpu := counts.Stats(), processorTime(b)
 	b.ResetTimer()
 	var all sync.WaitGroup
 	for i, c := range clients {
@@ -44,5 +50,20 @@ func BenchmarkMixed(b *testing.B) {
 		})
 	}
 	all.Wait()
+	after := counts.Stats()
+	commits := float64(after.Commits - before.Commits)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+	b.ReportMetric(float64((processorTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(commits/b.Elapsed().Seconds(), "commits/s")
+	b.ReportMetric(float64(after.Requests-before.Requests)/commits, "requests/commit")
+	b.ReportMetric(float64((after.Time-before.Time).Microseconds())/commits, "µs/commit")
+}
+
+// processorTime returns what this process has used so far, clients included.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

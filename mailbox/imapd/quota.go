@@ -94,13 +94,7 @@ func (c *conn) deletedStorage(m mailbox.Mailbox) (bytes int64, err error) {
 		return 0, err
 	}
 	defer t.Close()
-	var deleted uidSet
-	for _, row := range t.Rows(nil, mailbox.AllUIDs()) {
-		if row.Flags&mailbox.Deleted != 0 {
-			deleted.add(row.UID)
-		}
-	}
-	err = c.session.Fetch(c.ctx, m.ID, deleted, func(i *mailbox.Item) error {
+	err = c.session.Fetch(c.ctx, m.ID, t.With(mailbox.Deleted, mailbox.AllUIDs()), func(i *mailbox.Item) error {
 		bytes += i.Size
 		return nil
 	})
