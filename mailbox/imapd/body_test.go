@@ -186,6 +186,8 @@ func TestBinarySections(t *testing.T) {
 		{"NUL needs a literal8", encoded("base64", "AGE="), "BINARY[1]", literal("BINARY[1] ~", "\x00a")},
 		{"quoted-printable", encoded("quoted-printable", "a=3Db \r\n"), "BINARY[1]", literal("BINARY[1] ", "a=b\r\n")},
 		{"as it is", encoded("8bit", "\xc3\xa4"), "BINARY[1]", literal("BINARY[1] ", "\xc3\xa4")},
+		{"no such part", encoded("base64", "aGVsbG8="), "BINARY.PEEK[2]", "BINARY[2] NIL"},
+		{"size of no such part", encoded("base64", "aGVsbG8="), "BINARY.SIZE[2]", "BINARY.SIZE[2] 0"},
 		{"size as it is", encoded("8bit", "\xc3\xa4"), "BINARY.SIZE[1]", "BINARY.SIZE[1] 2"},
 		{"the message is not encoded", encoded("base64", "aGVs"), "BINARY.SIZE[]", "BINARY.SIZE[] 41"},
 		{"embedded message", nested, "BINARY[3]", literal("BINARY[3] ", "Subject: simple\r\n\r\nsimple body")},

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -100,7 +101,8 @@ func (c *conn) enable(d *wire.Decoder) error {
 	c.w.Untagged()
 	c.w.Word("ENABLED")
 	condstore, qresync := false, false
-	for _, name := range names {
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		switch name {
 		case "IMAP4REV2":
 			c.w.Word("IMAP4rev2")

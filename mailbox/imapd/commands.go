@@ -67,6 +67,7 @@ var commands = map[string]command{
 	"EXPUNGE":        {selectedState, everything, (*conn).expunge},
 	"UID EXPUNGE":    {selectedState, everything, (*conn).uidExpunge},
 	"ESEARCH":        {loggedIn, noExpunges, (*conn).multiSearch},
+	"UID ESEARCH":    {loggedIn, everything, (*conn).multiSearch}, // as the examples of RFC 7377, 2 have it
 	"SEARCH":         {selectedState, noExpunges, (*conn).search},
 	"UID SEARCH":     {selectedState, everything, (*conn).uidSearch},
 	"FETCH":          {selectedState, noExpunges, (*conn).fetch},

@@ -65,7 +65,7 @@ func (c *conn) newFetching(want *wire.Fetch, byUID bool) (*fetching, error) {
 	if want.Vanished && (!byUID || !c.enabled.qresync) { // RFC 7162, 3.2.6
 		return nil, bad("VANISHED is for UID FETCH after ENABLE QRESYNC")
 	}
-	if byUID || c.enabled.qresync {
+	if (byUID || c.enabled.qresync) && !c.enabled.uidOnly {
 		want.Items |= wire.FetchUID
 	}
 	if want.ChangedSince >= 0 {

@@ -25,6 +25,9 @@ func (f *fetching) start(number uint32, row mailbox.Row) {
 		names = f.flagNames(row)
 	}
 	f.startFetch(number, row.UID, f.Items.Has(wire.FetchUID))
+	if f.enabled.uidOnly && f.Items.Has(wire.FetchUID) { // RFC 9586, 3.3: once more if asked for
+		f.writeUID(row.UID)
+	}
 	if flags {
 		f.w.Word("FLAGS")
 		f.w.Flags(names)
@@ -144,8 +147,16 @@ func (f *fetching) section(m *opened, s *wire.Section) error {
 	return f.w.Literal(r, p.n)
 }
 
-// locate finds the octets of a section, or false where there is no such part.
+// locate finds the octets of a section, or false where there is no such part. For
+// those of the whole message, the body alone is opened.
 func (m *opened) locate(s *wire.Section) (piece, bool, error) {
+	if len(s.Part) == 0 && s.Specifier == imap.PartSpecifierNone {
+		body, err := m.body()
+		if err != nil {
+			return piece{}, false, err
+		}
+		return piece{0, body.Size()}, true, nil
+	}
 	if len(s.Part) == 0 {
 		info, err := m.info()
 		if err != nil {
@@ -231,6 +242,9 @@ func (f *fetching) binary(m *opened, s *wire.Section) error {
 	}
 	f.w.SectionLabel(s)
 	switch {
+	case !ok && s.Kind == wire.SectionBinarySize: // a number by the grammar (RFC 9051, 9)
+		f.w.Number(0)
+		return nil
 	case !ok:
 		f.w.Nil()
 		return nil

@@ -204,12 +204,16 @@ func (c *conn) flagsOf(names []imap.Flag, onlyKnown bool) (mailbox.Flags, error)
 	return flags | f, err
 }
 
-// checkFlags refuses what can't be set: \Recent is not the client's to change, and
-// system flags that nobody knows do not exist (RFC 9051, 2.3.2).
+// checkFlags refuses what can't be set: \Recent, which the grammar does not let a
+// client name, and system flags that nobody knows, which it does (RFC 3501, 9).
 func checkFlags(names []imap.Flag) error {
 	for _, name := range names {
-		if _, ok := systemFlag(name); !ok && strings.HasPrefix(string(name), `\`) {
-			return bad("There is no such system flag, or it can't be changed")
+		_, ok := systemFlag(name)
+		switch {
+		case name == wire.FlagRecent:
+			return bad("No client can change \\Recent")
+		case !ok && strings.HasPrefix(string(name), `\`):
+			return no(imap.ResponseCodeCannot, "There is no such system flag; keywords begin without a backslash")
 		}
 	}
 	return nil

@@ -25,6 +25,9 @@ var specialUses = []struct {
 
 var errUse = no("USEATTR", "There can be one mailbox for each of Archive, Drafts, Junk, Sent and Trash")
 
+// errUseFixed answers SETMETADATA of a use (RFC 6154, 4).
+var errUseFixed = no("USEATTR", "The use of a mailbox stays: delete it, and create another for that use")
+
 // create is CREATE (RFC 9051, 6.3.4; RFC 6154, 3).
 func (c *conn) create(d *wire.Decoder) error {
 	d.SP()

@@ -31,7 +31,12 @@ func (c *conn) startFetch(number uint32, uid mailbox.UID, withUID bool) {
 	}
 	c.w.StartFetch(number)
 	if withUID {
-		c.w.Word("UID")
-		c.w.Number(uint64(uid))
+		c.writeUID(uid)
 	}
+}
+
+// writeUID writes the data item UID.
+func (c *conn) writeUID(uid mailbox.UID) {
+	c.w.Word("UID")
+	c.w.Number(uint64(uid))
 }

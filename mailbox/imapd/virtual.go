@@ -1,6 +1,8 @@
 package imapd
 
 import (
+	"strings"
+
 	"github.com/restante/restante/mailbox"
 )
 
@@ -17,6 +19,7 @@ type virtual struct {
 const (
 	entryExpire = "/shared/vendor/restante/expire"
 	entryDevice = "/private/devicetoken" // of Delta Chat
+	entryUse    = "/private/specialuse"  // RFC 6154, 4
 )
 
 // virtuals returns those of a mailbox, or of the server.
@@ -34,6 +37,12 @@ func (c *conn) virtuals(at mailbox.MailboxID) map[string]virtual {
 			all[entryDevices] = virtual{get: (*conn).devices, set: (*conn).setDevices, alone: errSecretAlone}
 		}
 		all[entryExpire] = fixed(c.srv.o.Service.Terms().String())
+	}
+	if at != 0 {
+		all[entryUse] = virtual{
+			get: func(c *conn) ([]byte, error) { return c.specialUse(at) },
+			set: func(c *conn, value []byte) error { return c.keepSpecialUse(at, value) },
+		}
 	}
 	if at == 0 || at == mailbox.Inbox { // Delta Chat has used both
 		all[entryDevice] = virtual{get: (*conn).deviceToken, set: (*conn).setDeviceToken}
@@ -71,4 +80,28 @@ func (c *conn) setDeviceToken(value []byte) error {
 		return nil
 	}
 	return c.session.AddPushToken(c.ctx, mailbox.PushToken(value))
+}
+
+// specialUse returns the attribute of a mailbox's use, or nil if it has none.
+func (c *conn) specialUse(at mailbox.MailboxID) ([]byte, error) {
+	folders, err := c.session.Folders(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range folders {
+		if name := useName(f.Use); f.ID == at && name != "" {
+			return []byte(name), nil
+		}
+	}
+	return nil, nil
+}
+
+// keepSpecialUse takes the use that the mailbox has already, and refuses any other: a
+// use is given with CREATE.
+func (c *conn) keepSpecialUse(at mailbox.MailboxID, value []byte) error {
+	use, err := c.specialUse(at)
+	if err == nil && !strings.EqualFold(string(use), string(value)) {
+		err = errUseFixed
+	}
+	return err
 }
