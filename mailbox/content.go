@@ -71,15 +71,23 @@ func appendEnvelope(dst []byte, date time.Time, m *mime.Message) []byte {
 
 // parseEnvelope reads the internal date and returns what mime encoded.
 func parseEnvelope(b []byte) (date time.Time, message []byte, err error) {
-	if len(b) < envelopeHead {
-		return time.Time{}, nil, fmt.Errorf("envelope data of %d bytes", len(b))
-	}
-	if b[0] != envelopeVersion {
-		return time.Time{}, nil, fmt.Errorf("envelope data of unknown version %d", b[0])
+	if message, err = cutEnvelope(b); err != nil {
+		return time.Time{}, nil, err
 	}
 	minutes := int16(binary.BigEndian.Uint16(b[9:]))
 	date = time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0).In(zone(minutes))
-	return date, b[envelopeHead:], nil
+	return date, message, nil
+}
+
+// cutEnvelope returns what mime encoded.
+func cutEnvelope(b []byte) ([]byte, error) {
+	if len(b) < envelopeHead {
+		return nil, fmt.Errorf("envelope data of %d bytes", len(b))
+	}
+	if b[0] != envelopeVersion {
+		return nil, fmt.Errorf("envelope data of unknown version %d", b[0])
+	}
+	return b[envelopeHead:], nil
 }
 
 // zone returns the time zone so many minutes east of UTC.

@@ -71,6 +71,26 @@ func (i *Item) Info() (*Info, error) {
 	return i.info, nil
 }
 
+// octets returns the size of the message. It is all that a body needs of the envelope
+// data. Errors as Info.
+func (i *Item) octets() (int64, error) {
+	if i.info != nil {
+		return i.info.Size, nil
+	}
+	if err := i.open(); err != nil {
+		return 0, err
+	}
+	binary, err := cutEnvelope(i.data)
+	if err != nil {
+		return 0, i.opener.damaged(&i.row, err)
+	}
+	size, err := mime.ParseSize(binary)
+	if err != nil {
+		return 0, i.opener.damaged(&i.row, err)
+	}
+	return size, nil
+}
+
 // Structure opens the part tree. Errors as Info.
 func (i *Item) Structure() (*mime.Part, error) {
 	if err := i.open(); err != nil {
@@ -96,7 +116,7 @@ func (i *Item) ID() string {
 // Body opens the message's text. Errors: ErrGone if it was expunged meanwhile,
 // ErrCorrupt.
 func (i *Item) Body(ctx context.Context) (*Body, error) {
-	info, err := i.Info()
+	size, err := i.octets()
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +125,7 @@ func (i *Item) Body(ctx context.Context) (*Body, error) {
 		return nil, fmt.Errorf("open body: %w", err)
 	}
 	b := &Body{sealed: r, item: i}
-	if b.open, err = i.sealed.NewBodyReader(r, r.Size(), info.Size); err != nil {
+	if b.open, err = i.sealed.NewBodyReader(r, r.Size(), size); err != nil {
 		return nil, errors.Join(b.fail(err), r.Close())
 	}
 	return b, nil

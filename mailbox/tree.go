@@ -74,11 +74,23 @@ func (x *Session) Folder(ctx context.Context, name string) (Folder, error) {
 	if err != nil {
 		return Folder{}, err
 	}
+	if strings.EqualFold(name, inboxName) {
+		return own.inbox(ctx)
+	}
 	list, err := own.mailboxes(ctx)
 	if err != nil {
 		return Folder{}, err
 	}
 	return find(list, name)
+}
+
+// inbox is the mailbox that is looked for most. Its name takes no opening.
+func (own *owner) inbox(ctx context.Context) (Folder, error) {
+	m, err := own.svc.store.Mailbox(ctx, own.id, Inbox)
+	if err != nil {
+		return Folder{}, fmt.Errorf("read mailbox: %w", err)
+	}
+	return Folder{Name: inboxName, ID: m.ID, Use: m.Use, Mailbox: m}, nil
 }
 
 // find returns the mailbox of that name in any spelling that means it.

@@ -128,6 +128,9 @@ func TestBinaryRefuses(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, m, err)
 		}
 	}
+	if _, err := ParseSize(nil); !errors.Is(err, ErrBinary) {
+		t.Errorf("ParseSize of nothing: %v", err)
+	}
 	if _, err := ParseHead(nil); !errors.Is(err, ErrBinary) {
 		t.Errorf("empty: %v", err)
 	}
@@ -173,6 +176,9 @@ func FuzzBinary(f *testing.F) {
 		}
 		if d := cmp.Diff(h, m.Head); d != "" {
 			t.Fatalf("ParseHead and ParseBinary differ:\n%s", d)
+		}
+		if size, err := ParseSize(b); err != nil || size != m.Size {
+			t.Fatalf("ParseSize: %d, %v, want %d", size, err, m.Size)
 		}
 		checkRules(t, m)
 		again, err := ParseBinary(m.AppendBinary(nil))

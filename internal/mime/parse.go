@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -17,6 +18,20 @@ func ParseHead(b []byte) (Head, error) {
 		return Head{}, err
 	}
 	return decodeHead(head)
+}
+
+// ParseSize reads from the binary form of a message how many octets the message has, and nothing else.
+func ParseSize(b []byte) (int64, error) {
+	head, _, err := cutHead(b)
+	if err != nil {
+		return 0, err
+	}
+	d := decoder{s: string(head[:min(len(head), binary.MaxVarintLen64)])}
+	size := d.int63()
+	if d.bad {
+		return 0, fmt.Errorf("%w: no size", ErrBinary)
+	}
+	return size, nil
 }
 
 // ParseBinary reads the binary form of a message. It is strict: the result obeys the rules of the package comment, or

@@ -77,6 +77,10 @@ type dialect struct {
 	// them counts, nor does the transaction.
 	send func(querier, []statement) error
 
+	// fresh says that the driver makes the bytes of each row, and does not use them
+	// again. TestBytesOfRowsStay holds the drivers to it.
+	fresh bool
+
 	// hangUp, if not nil, ends a connection before it is closed.
 	hangUp func(*sql.Conn)
 

@@ -24,7 +24,8 @@ func (s *Store) Pages(ctx context.Context, id mailbox.AccountID, mbox mailbox.Ma
 	var list []mailbox.Page
 	var p mailbox.Page
 	err := s.readOne(ctx, "read pages", func(q querier) error {
-		return q.each(queryPages, []any{num(&p.Number), num(&p.Messages), &p.Sealed}, func() error {
+		dest := []any{num(&p.Number), num(&p.Messages), bytesColumn{&p.Sealed, q.on.dialect}}
+		return q.each(queryPages, dest, func() error {
 			list = append(list, p)
 			return nil
 		}, int64(id), int64(mbox), int64(low), int64(high), limit)

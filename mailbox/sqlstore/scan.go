@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"database/sql"
 
 	"github.com/restante/restante/mailbox/seal"
@@ -37,6 +38,26 @@ func (b blobColumn) Scan(src any) error {
 		return damaged("a column holds no blob identifier")
 	}
 	copy(b.p[:], v)
+	return nil
+}
+
+// bytesColumn scans a column into bytes that are kept. Where the driver has made them
+// for this row, they are not copied once more.
+type bytesColumn struct {
+	p  *[]byte
+	on *dialect
+}
+
+// Scan implements sql.Scanner.
+func (b bytesColumn) Scan(src any) error {
+	v, ok := src.([]byte)
+	if !ok {
+		return damaged("a column holds no bytes")
+	}
+	if !b.on.fresh {
+		v = bytes.Clone(v)
+	}
+	*b.p = v
 	return nil
 }
 

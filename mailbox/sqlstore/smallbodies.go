@@ -17,8 +17,8 @@ func (s *Store) SmallBodies(ctx context.Context, id mailbox.AccountID, mbox mail
 	found := make(map[seal.BlobID][]byte)
 	var blob seal.BlobID
 	var data []byte
-	dest := []any{blobColumn{&blob}, &data}
 	err := s.readOne(ctx, "read small bodies", func(q querier) error {
+		dest := []any{blobColumn{&blob}, bytesColumn{&data, q.on.dialect}}
 		for _, r := range set {
 			err := q.each(querySmallBodies, dest, func() error {
 				found[blob] = data

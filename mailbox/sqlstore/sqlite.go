@@ -27,6 +27,7 @@ var sqliteDialect = dialect{
 	migrations: schemaSteps("sqlite"),
 	integrity:  querier.checkSQLite,
 	mend:       sqliteMend,
+	fresh:      true,
 }
 
 // sqliteEngine is the engine of a store in a file, which one process has open.
