@@ -49,7 +49,7 @@ func queueOptions(cfg *config.Config) (o queue.Options, err error) {
 	o = queue.Options{
 		Hostname: cfg.Hostname, Domain: cfg.Domain, TLS: tlsLevels[q.TLS],
 		Proxy: q.SOCKSProxy, ProxyAll: q.ProxyAll, Literals: q.AddressLiterals, Private: q.PrivateNetworks, Port: q.Port,
-		HTTPS: q.HTTPS, HTTPSPort: q.HTTPSPort,
+		HTTPS: q.HTTPS, HTTPSPort: q.HTTPSPort, TLSReports: q.TLSReports,
 		Limits: queue.Limits{
 			Destinations: q.Destinations, PerDestination: q.PerDestination,
 			MaxAge: time.Duration(q.MaxAge), Stop: time.Duration(cfg.Limits.StopTimeout),

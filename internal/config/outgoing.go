@@ -54,6 +54,11 @@ type Queue struct {
 	Port      int `toml:"port"`
 	HTTPSPort int `toml:"https_port"`
 
+	// Whether to tell other domains that ask for it (TLS-RPT), once a day, how often
+	// TLS with their servers came about and why it failed. They, or the service that
+	// they name, learn how many connections this relay made, not for whom.
+	TLSReports bool `toml:"tls_reports"`
+
 	// A server that takes all mail for other domains, such as
 	// "smtp.example.net:465", where port 25 is blocked. Port 465 is TLS from the
 	// first byte, any other begins with STARTTLS. It learns who of yours writes to

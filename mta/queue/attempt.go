@@ -15,7 +15,7 @@ const downTime = 30 * time.Second
 // attempt brings a letter to a server, and returns a verdict for each recipient and
 // whether the server passes requests for reports on.
 func (v *visit) attempt(ctx context.Context, l *mailbox.Letter) ([]verdict, bool) {
-	n := need{l.Domain, l.RequireTLS}
+	n := need{domain: l.Domain, requireTLS: l.RequireTLS}
 	p := v.parcel(l)
 	if c := v.pool.get(v.router.key(n.domain), n.requireTLS); c != nil {
 		verdicts, err := v.over(ctx, c, p, n)

@@ -34,7 +34,7 @@ type Options struct {
 	HTTPS     bool       // mail is offered over HTTPS first, as chatmail relays take it
 	HTTPSPort int        // for that; 443
 
-	// Policies is how MTA-STS policies are fetched; nil is on the way that mail takes.
+	// Policies is how MTA-STS policies are fetched and TLS reports are posted; nil is on the way that mail takes.
 	Policies http.RoundTripper
 
 	// Sign returns the DKIM-Signature fields for a report; nil signs none.
@@ -44,6 +44,10 @@ type Options struct {
 	Timeouts Timeouts // likewise
 	Log      *slog.Logger
 	Now      func() time.Time // nil is time.Now
+
+	// TLSReports tells domains that ask for it how TLS with their servers went, once a
+	// day (RFC 8460): how often, not for whom.
+	TLSReports bool
 
 	testOnlyRouter func(*router)
 }
@@ -96,6 +100,10 @@ func (o *Options) router() (*router, error) {
 		policies = r.transport()
 	}
 	r.sts = newPolicies(r.resolver, policies, o.Now)
+	if o.TLSReports {
+		r.tally = &tlsTally{now: o.Now}
+		r.sts.tally = r.tally
+	}
 	if o.testOnlyRouter != nil {
 		o.testOnlyRouter(r)
 	}

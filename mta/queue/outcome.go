@@ -84,10 +84,10 @@ func (v *visit) headerOf(ctx context.Context, l *mailbox.Letter) ([]byte, error)
 }
 
 // sign puts a signature before a report.
-func (v *visit) sign(text []byte) ([]byte, error) {
-	if v.o.Sign == nil {
+func (w *Worker) sign(text []byte) ([]byte, error) {
+	if w.o.Sign == nil {
 		return text, nil
 	}
-	header, err := v.o.Sign(bytes.NewReader(text))
+	header, err := w.o.Sign(bytes.NewReader(text))
 	return append(header, text...), err
 }

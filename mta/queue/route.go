@@ -14,6 +14,7 @@ import (
 type router struct {
 	resolver *Resolver
 	sts      *policies
+	tally    *tlsTally // nil if nobody is told of TLS
 	dialer   *dialer
 	hello    string // our name: in EHLO, and as an MX host that is ourselves
 	level    TLSLevel
@@ -41,6 +42,7 @@ const implicitTLS = 465
 type need struct {
 	domain     string
 	requireTLS bool
+	report     bool // it is a report on TLS, which goes where TLS fails (RFC 8460, 3)
 }
 
 // connect opens a connection to a server that takes mail for the domain, trying
@@ -120,16 +122,21 @@ func (r *router) hosts(ctx context.Context, domain string) ([]finder, *stsPolicy
 
 // toHost connects to one host, by whichever of its addresses works.
 func (r *router) toHost(ctx context.Context, n need, h host, policy *stsPolicy) (*client, error) {
-	f := tlsFacts{level: r.level, required: n.requireTLS, onion: isOnion(n.domain),
+	f := tlsFacts{level: r.level, required: n.requireTLS, report: n.report, onion: isOnion(n.domain),
 		unchecked: h.name == "" || strings.HasPrefix(n.domain, "_")}
 	if policy != nil && policy.mode == stsEnforce {
 		f.enforce, f.named = true, policy.matches(h.name)
 	}
 	pins, state := r.resolver.pins(ctx, h)
 	f.pins = state
+	o := &observer{n, h.name, policyOf(h.name, policy, pins, state), r.tally}
 	level, err := decideTLS(f)
 	if err != nil {
+		o.note(err)
 		return nil, err
+	}
+	if state == unusablePins {
+		o.note(errPinsUnusable)
 	}
 	name := h.name
 	if name == "" {
@@ -137,11 +144,11 @@ func (r *router) toHost(ctx context.Context, n need, h host, policy *stsPolicy) 
 	}
 	config := tlsConfig(r.tls, name, level, pins)
 	if h.addresses == nil {
-		return r.talk(ctx, level, config, func() (net.Conn, error) { return r.dialer.toName(ctx, h.name, r.port) })
+		return r.talk(ctx, level, config, o, func() (net.Conn, error) { return r.dialer.toName(ctx, h.name, r.port) })
 	}
 	var last error
 	for _, ip := range h.addresses {
-		c, err := r.talk(ctx, level, config, func() (net.Conn, error) { return r.dialer.toAddress(ctx, ip, r.port) })
+		c, err := r.talk(ctx, level, config, o, func() (net.Conn, error) { return r.dialer.toAddress(ctx, ip, r.port) })
 		if err == nil {
 			return c, nil
 		}
@@ -154,12 +161,13 @@ func (r *router) toHost(ctx context.Context, n need, h host, policy *stsPolicy) 
 
 // talk connects and begins TLS. Where TLS need not be, a connection whose
 // handshake failed is made anew without it.
-func (r *router) talk(ctx context.Context, level TLSLevel, config *tls.Config, dial func() (net.Conn, error)) (*client, error) {
+func (r *router) talk(ctx context.Context, level TLSLevel, config *tls.Config, o *observer, dial func() (net.Conn, error)) (*client, error) {
 	c, err := r.greet(ctx, dial)
 	if err != nil {
 		return nil, err
 	}
 	err = c.startTLS(ctx, config)
+	o.handshake(c, config, err)
 	if err == nil {
 		return c, nil
 	}
@@ -216,7 +224,7 @@ func (r *router) relayClient(ctx context.Context, config *tls.Config, dial func(
 	if r.relay.Port == implicitTLS {
 		c, err = r.greet(ctx, func() (net.Conn, error) { return dialTLS(ctx, dial, config, r.timeouts.Handshake) })
 	} else {
-		c, err = r.talk(ctx, TLSVerified, config, dial)
+		c, err = r.talk(ctx, TLSVerified, config, nil, dial)
 	}
 	if err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ func TestTLSWanted(t *testing.T) {
 		{name: "encrypted, no TLS", level: TLSEncrypted, host: "mx.there.example", change: noTLS, want: errNoTLS},
 		{name: "opportunistic", level: TLSOpportunistic, host: "else.there.example", tls: true},
 		{name: "opportunistic, no TLS", level: TLSOpportunistic, host: "mx.there.example", change: noTLS},
-		{name: "required", level: TLSOpportunistic, need: need{"there.example", true}, host: "else.there.example", want: errCertName},
+		{name: "required", level: TLSOpportunistic, need: need{domain: "there.example", requireTLS: true}, host: "else.there.example", want: errCertName},
 		{name: "self-signed relay", need: need{domain: "_there.example"}, host: "else.there.example", tls: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

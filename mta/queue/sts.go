@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +55,11 @@ func (p *stsPolicy) matches(host string) bool {
 	})
 }
 
-var errPolicy = errors.New("queue: the domain's MTA-STS policy is not one")
+var (
+	errPolicy      = errors.New("queue: the domain's MTA-STS policy is not one")
+	errPolicyFetch = errors.New("queue: the domain's MTA-STS policy can't be fetched")
+	errPolicyCert  = errors.New("queue: the host of the domain's MTA-STS policy has a bad certificate")
+)
 
 // parsePolicy reads a policy file. Fields that are not known are skipped.
 func parsePolicy(text string) (*stsPolicy, error) {
@@ -108,6 +113,7 @@ func (p *stsPolicy) set(key, value string) error {
 // use.
 type policies struct {
 	resolver *Resolver
+	tally    *tlsTally // nil counts nothing
 	client   *http.Client
 	now      func() time.Time
 
@@ -142,6 +148,7 @@ func (s *policies) of(ctx context.Context, domain string) *stsPolicy {
 	}
 	p, err := s.fetch(ctx, domain)
 	if err != nil {
+		s.tally.note(domain, "mta-sts."+domain, tlsPolicy{kind: policySTS}, err)
 		return known.stsPolicy
 	}
 	s.remember(domain, knownPolicy{p, id, s.now().Add(p.maxAge)})
@@ -209,6 +216,25 @@ func idOf(fields []string) string {
 	return ""
 }
 
+// fetchError tells a policy host with a bad certificate from one that is not there.
+func fetchError(err error) error {
+	var bad *tls.CertificateVerificationError
+	if errors.As(err, &bad) {
+		return errPolicyCert
+	}
+	return errPolicyFetch
+}
+
+// lines is the policy as it is quoted in reports on TLS.
+func (p *stsPolicy) lines() []string {
+	mode := map[stsMode]string{stsNone: "none", stsTesting: "testing", stsEnforce: "enforce"}[p.mode]
+	lines := []string{"version: STSv1", "mode: " + mode}
+	for _, name := range p.names {
+		lines = append(lines, "mx: "+name)
+	}
+	return append(lines, fmt.Sprintf("max_age: %d", int(p.maxAge.Seconds())))
+}
+
 // fetch reads the policy of a domain over HTTPS, whose certificate is always
 // checked.
 func (s *policies) fetch(ctx context.Context, domain string) (*stsPolicy, error) {
@@ -218,12 +244,12 @@ func (s *policies) fetch(ctx context.Context, domain string) (*stsPolicy, error)
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it can't be fetched", errPolicy)
+		return nil, fetchError(err)
 	}
 	defer res.Body.Close()
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if res.StatusCode != http.StatusOK || kind != "text/plain" {
-		return nil, errPolicy
+		return nil, errPolicyFetch
 	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxPolicy+1))
 	if err != nil || len(text) > maxPolicy {

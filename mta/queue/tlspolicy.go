@@ -39,6 +39,7 @@ type tlsFacts struct {
 	enforce   bool // the domain has an MTA-STS policy in mode enforce,
 	named     bool // and it names the host
 	required  bool // the message requires TLS (RFC 8689)
+	report    bool // it is a report on TLS, which may tell that TLS fails
 	onion     bool // the network authenticates and encrypts by itself
 	unchecked bool // an address literal, or a chatmail relay without a certificate of an authority
 }
@@ -48,6 +49,8 @@ type tlsFacts struct {
 // 8461, 2; RFC 7672, 2.2).
 func decideTLS(f tlsFacts) (TLSLevel, error) {
 	switch {
+	case f.report:
+		return TLSOpportunistic, nil
 	case f.pins == unknownPins:
 		return 0, errTLSLookup
 	case f.pins == usablePins:

@@ -68,6 +68,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var running sync.WaitGroup
+	if w.router.tally != nil {
+		running.Go(func() { w.reportTLS(ctx) })
+	}
 	w.loop(ctx, work, &running)
 	ended := make(chan struct{})
 	go func() {
