@@ -305,7 +305,7 @@ func TestContentOfAnotherSize(t *testing.T) {
 		_, err := w.keys.OpenKey1(w.message.Blob, w.place, sealBox(w.keys.mailbox, key1, content(n)))
 		wantErrOpen(t, "key 1 of another size", err)
 
-		sealed := must[[]byte](t)(hpke.Seal(w.private.PublicKey().k, hpke.HKDFSHA256(), hpke.AES256GCM(), key0.bytes(), content(n)))
+		sealed := must[[]byte](t)(hpke.Seal(w.private.k.PublicKey(), hpke.HKDFSHA256(), hpke.AES256GCM(), key0.bytes(), content(n)))
 		_, err = w.private.OpenKey0(w.owner, w.message.Blob, append(appendHeader(nil, w.owner.Generation), sealed...))
 		wantErrOpen(t, "key 0 of another size", err)
 

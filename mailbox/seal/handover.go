@@ -1,9 +1,6 @@
 package seal
 
-import (
-	"crypto/hpke"
-	"strconv"
-)
+import "strconv"
 
 // # New keys for an account
 //
@@ -16,7 +13,7 @@ import (
 // store puts his own in its place.
 
 // handedSize is the size of a Root as HandRoot seals it. A wrapped Root is smaller.
-const handedSize = headerSize + 1120 + len(Root{}) + tagSize
+const handedSize = headerSize + hybridSize + len(Root{}) + tagSize
 
 // PublicKey returns the public half of the credential's own key pair, to which
 // HandRoot seals. It takes some 0.1 ms.
@@ -32,14 +29,13 @@ func (f *Factor) privateKey() PrivateKey {
 
 // HandRoot seals a Root for a credential whose secret is not at hand, to its public
 // key. The result takes the place of what WrapRoot returned: UnwrapRoot opens both.
-// It fails only for a key with which no secret can be agreed on.
 func (p PublicKey) HandRoot(owner Owner, credential int64, root *Root) ([]byte, error) {
 	c := handedAt(owner, credential)
-	sealed, err := hpke.Seal(p.k, hpke.HKDFSHA256(), hpke.AES256GCM(), c.bytes(), root[:])
+	part, err := p.sealInfo(appendHeader(make([]byte, 0, handedSize), owner.Generation), c.bytes(), root[:])
 	if err != nil {
 		return nil, c.fail(err)
 	}
-	return append(appendHeader(make([]byte, 0, handedSize), owner.Generation), sealed...), nil
+	return part, nil
 }
 
 // openHanded opens what HandRoot sealed to the factor's public key.
@@ -49,9 +45,9 @@ func (f *Factor) openHanded(owner Owner, credential int64, part []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	b, err := hpke.Open(f.privateKey().k, hpke.HKDFSHA256(), hpke.AES256GCM(), c.bytes(), rest)
+	b, err := f.privateKey().openInfo(c.bytes(), rest)
 	if err != nil {
-		return nil, c.fail(ErrOpen)
+		return nil, c.fail(err)
 	}
 	return b, nil
 }

@@ -137,12 +137,17 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 		}
 	}
 	// The X25519 part stands last. With a point of small order no secret can
-	// be agreed on: sealing must say so.
-	weak := append(good[:PublicKeySize-32:PublicKeySize-32], make([]byte, 32)...)
-	if pub, err := ParsePublicKey(weak); err == nil {
-		if _, err := w.message.SealKey0(pub); err == nil {
-			t.Error("mail was sealed to a key that agrees with everyone")
+	// be agreed on: mail sealed to it would be open to everyone.
+	for _, point := range [][]byte{make([]byte, 32), append([]byte{1}, make([]byte, 31)...)} {
+		weak := append(good[:PublicKeySize-32:PublicKeySize-32], point...)
+		if _, err := ParsePublicKey(weak); err == nil {
+			t.Errorf("a key that agrees with everyone was taken: point %x", point)
 		}
+	}
+	// FIPS 203, 7.2: every coefficient is less than 3329.
+	large := append([]byte{0xff, 0xff}, good[2:]...)
+	if _, err := ParsePublicKey(large); err == nil {
+		t.Error("a key with coefficients that are too large was taken")
 	}
 }
 

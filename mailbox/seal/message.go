@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"crypto/hpke"
 	"crypto/rand"
 	"errors"
 )
@@ -37,20 +36,19 @@ func NewMessage(owner Owner) Message {
 
 // The sizes of a sealed DEK.
 const (
-	Key0Size = headerSize + 1120 + len(DEK{}) + tagSize
+	Key0Size = headerSize + hybridSize + len(DEK{}) + tagSize
 	Key1Size = boxOverhead + len(DEK{})
 )
 
 // SealKey0 seals the message's DEK to the account's public key, which must be
-// of the generation in m.Owner. It fails only for a key with which no secret
-// can be agreed on.
+// of the generation in m.Owner.
 func (m *Message) SealKey0(pub PublicKey) ([]byte, error) {
 	c := m.at(kindKey0)
-	sealed, err := hpke.Seal(pub.k, hpke.HKDFSHA256(), hpke.AES256GCM(), c.bytes(), m.DEK[:])
+	part, err := pub.sealInfo(appendHeader(make([]byte, 0, Key0Size), m.Owner.Generation), c.bytes(), m.DEK[:])
 	if err != nil {
 		return nil, c.fail(err)
 	}
-	return append(appendHeader(make([]byte, 0, Key0Size), m.Owner.Generation), sealed...), nil
+	return part, nil
 }
 
 // OpenKey0 opens what SealKey0 sealed for that owner and blob. Errors: ErrOpen,
@@ -62,7 +60,7 @@ func (p PrivateKey) OpenKey0(owner Owner, blob BlobID, part []byte) (Message, er
 	if err != nil {
 		return Message{}, err
 	}
-	dek, err := hpke.Open(p.k, hpke.HKDFSHA256(), hpke.AES256GCM(), c.bytes(), rest)
+	dek, err := p.openInfo(c.bytes(), rest)
 	if err != nil || len(dek) != len(m.DEK) {
 		return Message{}, c.fail(ErrOpen)
 	}

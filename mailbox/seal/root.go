@@ -6,7 +6,11 @@ import (
 	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+
+	"github.com/cloudflare/circl/dh/x25519"
+	"github.com/cloudflare/circl/kem/xwing"
 )
 
 // Root is the secret from which every key of an account follows. Whoever has
@@ -111,29 +115,63 @@ func (k *Keys) note(label string) coordinate {
 // kem is the one key encapsulation mechanism of format 1.
 var kem = hpke.MLKEM768X25519()
 
-// PublicKeySize is the size of an encoded PublicKey.
-const PublicKeySize = 1216
+const (
+	// PublicKeySize is the size of an encoded PublicKey.
+	PublicKeySize = xwing.PublicKeySize
+
+	// hybridSize is the size of the key that kem encapsulates.
+	hybridSize = xwing.CiphertextSize
+)
 
 // PublicKey is the half of an account's key pair to which arriving mail is
 // sealed. It is safe for concurrent use.
-type PublicKey struct{ k hpke.PublicKey }
+type PublicKey struct{ k *xwing.PublicKey }
 
-// ParsePublicKey reads what PublicKey.Bytes returned. It takes about 30 µs;
-// keep the PublicKey if more mail is to come.
+// ParsePublicKey reads what PublicKey.Bytes returned, and refuses a key with which no
+// secret can be agreed on. It takes about 60 µs; keep the PublicKey if more mail is to
+// come.
 func ParsePublicKey(b []byte) (PublicKey, error) {
-	k, err := kem.NewPublicKey(b)
+	k, err := parseHybrid(b)
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("seal: parse public key of %d bytes: %v", len(b), err)
 	}
 	return PublicKey{k}, nil
 }
 
+func parseHybrid(b []byte) (*xwing.PublicKey, error) {
+	if len(b) != PublicKeySize {
+		return nil, fmt.Errorf("it should have %d", PublicKeySize)
+	}
+	k := new(xwing.PublicKey)
+	if err := k.Unpack(b); err != nil {
+		return nil, err
+	}
+	// RFC 7748, 6.1: with a point of small order the secret is zero, whatever the
+	// other side's key. Encapsulating does not look.
+	var shared, secret x25519.Key
+	point := x25519.Key(b[PublicKeySize-x25519.Size:])
+	if !x25519.Shared(&shared, &secret, &point) {
+		return nil, errors.New("a point of small order")
+	}
+	return k, nil
+}
+
 // Bytes returns the PublicKeySize bytes that ParsePublicKey reads.
-func (p PublicKey) Bytes() []byte { return p.k.Bytes() }
+func (p PublicKey) Bytes() []byte {
+	b := make([]byte, PublicKeySize)
+	p.k.Pack(b)
+	return b
+}
 
 // PrivateKey opens mail that was sealed to its PublicKey. It is safe for
 // concurrent use.
 type PrivateKey struct{ k hpke.PrivateKey }
 
 // PublicKey returns the public half.
-func (p PrivateKey) PublicKey() PublicKey { return PublicKey{p.k.PublicKey()} }
+func (p PrivateKey) PublicKey() PublicKey {
+	k, err := parseHybrid(p.k.PublicKey().Bytes())
+	if err != nil {
+		panic("restante: internal error: public half of a key: " + err.Error())
+	}
+	return PublicKey{k}
+}
