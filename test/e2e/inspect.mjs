@@ -6,6 +6,11 @@ export function inspect() {
 	if (root.scrollWidth > root.clientWidth) {
 		found.push(`the page is ${root.scrollWidth} wide, the window ${root.clientWidth}`);
 	}
+	for (const inner of document.querySelectorAll("*")) {
+		if (inner.scrollWidth > inner.clientWidth && getComputedStyle(inner).overflowX === "auto") {
+			found.push(`<${inner.localName} class="${inner.className}"> is wider than the window and is cut off`);
+		}
+	}
 	if (!root.lang || !document.title || document.querySelectorAll("h1").length !== 1) {
 		found.push("the page lacks a language, a title, or has not one first heading");
 	}
