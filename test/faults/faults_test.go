@@ -24,6 +24,8 @@ const (
 	roleVar   = "RESTANTE_FAULTS_ROLE" // what this process is; empty in the first one
 	roleTests = "tests"                // runs the tests, with mounts of its own
 	roleChild = "child"                // delivers until it is killed
+
+	roleLocksmith = "locksmith" // changes passwords and keys until it is killed
 )
 
 // TestMain runs the tests in a mount name space of their own if it may, so that
@@ -34,6 +36,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case roleChild:
 		fmt.Fprintln(os.Stderr, runChild())
+		os.Exit(1)
+	case roleLocksmith:
+		fmt.Fprintln(os.Stderr, runLocksmith())
 		os.Exit(1)
 	}
 	if os.Getuid() != 0 {
