@@ -31,7 +31,8 @@ const (
 	chunkSize = 64 << 10
 
 	// spareBodies is how many quarters of an hour a body is spared that has no row,
-	// after the present one. With the time between two sweeps that is an hour at most.
+	// after the present one; one that was deleted, a quarter more. With the time between
+	// two looks for them that is an hour at most.
 	spareBodies = 1
 
 	// chunkWriters bounds the connections on which bodies come in.

@@ -16,9 +16,12 @@ import (
 )
 
 // orphanAge is how old a file without a row must be to be swept away. A delivery
-// that still has to commit is younger; with the time between two sweeps, nothing is
-// left for an hour.
+// that still has to commit is younger.
 const orphanAge = 25 * time.Minute
+
+// bodiesEvery is the time between two looks for bodies without a row. With the time
+// that they are spared, nothing is left for an hour.
+func (o *Options) bodiesEvery() time.Duration { return o.SweepEvery / 2 }
 
 // startSweeper sweeps now and then until Close.
 func (s *Store) startSweeper() {
@@ -30,10 +33,14 @@ func (s *Store) startSweeper() {
 	}
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(s.opts.SweepEvery)
+		tick := time.NewTicker(s.opts.bodiesEvery())
 		defer tick.Stop()
-		for {
-			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+		for n := 0; ; n++ {
+			sweep := s.Sweep
+			if n%2 > 0 {
+				sweep = s.large.sweep
+			}
+			if err := sweep(ctx); err != nil && ctx.Err() == nil {
 				s.opts.Log.Warn("sweep failed", "error", err)
 			}
 			select {
@@ -48,7 +55,7 @@ func (s *Store) startSweeper() {
 // Sweep removes what nothing needs any more: files of bodies that a crash left
 // without a row, delivery ids and spent tickets past their time, and what deletions have left in the
 // database's files. Open starts it by itself at once and then every
-// Options.SweepEvery.
+// Options.SweepEvery; bodies it looks for in between as well.
 func (s *Store) Sweep(ctx context.Context) error {
 	return errors.Join(s.large.sweep(ctx), s.forgetDeliveries(ctx), s.forgetSpent(ctx), s.erase(ctx), s.reserve.make())
 }

@@ -88,6 +88,21 @@ func TestSweepFiles(t *testing.T) {
 	}
 }
 
+// TestSweepSchedule: with what a body is spared (TestSweepFiles, TestLooseBodies), one
+// without a row is there for an hour at most.
+func TestSweepSchedule(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	if err := o.setDefaults(); err != nil {
+		t.Fatal(err)
+	}
+	for what, spared := range map[string]time.Duration{"a file": 25 * time.Minute, "chunks of a deleted body, and an object": 45 * time.Minute} {
+		if left := spared + o.bodiesEvery(); left > time.Hour {
+			t.Errorf("%s without a row may be left for %v", what, left)
+		}
+	}
+}
+
 // TestSweepAtOpen: what a crash left is removed by the next start, without
 // anybody asking.
 func TestSweepAtOpen(t *testing.T) {
