@@ -36,6 +36,7 @@ type gatewayProcess struct {
 
 // gatewayAt is what a gateway's ready file says.
 type gatewayAt struct {
+	IMAP     string `json:"imap"`
 	SMTP     string `json:"smtp"`
 	User     string `json:"user"`
 	Password string `json:"password"`
