@@ -5,14 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/restante/restante/internal/addr"
-	"github.com/restante/restante/mailbox"
 	"github.com/restante/restante/pgp"
 )
 
@@ -124,55 +122,6 @@ func TestRestore(t *testing.T) {
 	backUp(t, b)
 	if got := kept(t, a); len(got) != 1 {
 		t.Errorf("%d mails in the devices' mailbox, want 1: nothing had changed", len(got))
-	}
-}
-
-// lookedAt is a store that tells when somebody has looked at all accounts.
-type lookedAt struct {
-	mailbox.Store
-	done chan struct{}
-}
-
-func (s lookedAt) Accounts(ctx context.Context, f func(mailbox.Account) error) error {
-	err := s.Store.Accounts(ctx, f)
-	s.done <- struct{}{}
-	return err
-}
-
-// TestRestoreAfter91Days: the relay has let everything else go by then, and even
-// accounts that nobody uses.
-func TestRestoreAfter91Days(t *testing.T) {
-	t.Parallel()
-	var day atomic.Int64
-	start, looked := time.Now(), make(chan struct{})
-	relay := newRelay(t, func(o *mailbox.Options) {
-		o.Terms = mailbox.DefaultTerms()
-		o.Now = func() time.Time { return start.AddDate(0, 0, int(day.Load())) }
-		o.Store = lookedAt{o.Store, looked}
-	})
-	account := relay.account(t, "alice")
-	a := newHome(t, account)
-	code := recoveryCode(t, a)
-	if err := a.upstream.onServer(t.Context(), func(r *remote) error { a.put(t, r, "INBOX", 1); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	backUp(t, a)
-	relay.account(t, "control") // it keeps no backup
-	for day.Load() < 91 {       // a day at a time, or the relay does not believe its clock
-		day.Add(1)
-		stop := serve(t, relay.service.KeepTerms)
-		<-looked
-		stop()
-	}
-	if _, err := relay.service.FindAccount(t.Context(), "control@relay.test"); !errors.Is(err, mailbox.ErrNoAccount) {
-		t.Fatalf("after 91 days the other account is still there: %v", err)
-	}
-	if got := relay.inbox(t, account); len(got) != 0 {
-		t.Errorf("after 91 days there are %d mails in INBOX, want none", len(got))
-	}
-	b := restored(t, account, code)
-	if got, want := b.Identity().Current.Fingerprint(), a.key.Fingerprint(); got != want {
-		t.Errorf("key %s, want %s", got, want)
 	}
 }
 
