@@ -51,11 +51,13 @@ func (a adapter) Rcpt(to string, o *smtp.RcptOptions) error {
 // replies too.
 func (a adapter) Data(r io.Reader) error {
 	a.s.wire.beginMessage()
+	message, finish := a.s.wire.message(r)
 	outcome := replyKept
-	if refused, ok := a.s.run(func() error { return a.s.data(r) }, outcomes); !ok {
+	if refused, ok := a.s.run(func() error { return a.s.data(message) }, outcomes); !ok {
 		outcome = refused
 	}
 	a.s.wire.endMessage(outcome)
+	finish()
 	return outcome.smtpError()
 }
 

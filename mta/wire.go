@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -59,7 +60,7 @@ type wire struct {
 
 	started  bool
 	prelude  bool   // STARTTLS may still come
-	early    []byte // read by the prelude, not yet by the engine
+	early    []byte // has come in, and the engine has not read it
 	mute     int    // so many of the engine's replies are not sent
 	partial  []byte // of the engine's reply
 	out      []byte // replies to be sent
@@ -72,8 +73,10 @@ type wire struct {
 	since    int64     // bytes since the last reply
 	chunked  bool      // between two chunks of a message
 	midLine  bool      // the last byte was not the end of a line
-	dotCR    dotCR
-	lines    int // since the last reply
+
+	readAhead bool // the engine may have what comes behind a command
+	dotCR     dotCR
+	lines     int // since the last reply
 
 	beforeRecipient bool // the next bytes are a command, which may be RCPT
 
@@ -129,28 +132,56 @@ func (w *wire) Read(b []byte) (int, error) {
 			return 0, w.fail(err)
 		}
 	}
-	n, err := w.next(b)
-	if n > 0 {
-		w.midLine = b[n-1] != '\n'
-	}
-	return n, err
+	chunk := w.inMessage()
+	w.readAhead = w.readAhead || chunk
+	return w.next(b, chunk)
 }
 
-func (w *wire) next(b []byte) (int, error) {
+// next reads what comes next, or if not much no more than one line of it: for what
+// comes behind DATA is not the engine's.
+func (w *wire) next(b []byte, much bool) (int, error) {
+	var n int
 	if len(w.early) > 0 {
-		n := copy(b, w.early)
+		n = copy(b, firstOf(w.early, much))
 		w.early = w.early[n:]
-		return n, nil
-	}
-	n, err := w.receive(b)
-	if n > 0 && w.beforeRecipient {
-		w.beforeRecipient = false
-		if line, ok := withDomain(b[:n], w.server.domains[0]); ok {
-			w.early = line
-			return w.next(b)
+	} else {
+		var err error
+		if n, err = w.receive(b); err != nil {
+			return 0, err
 		}
+		if line, ok := w.completed(b[:n]); ok {
+			w.early = line
+			return w.next(b, much)
+		}
+		line := len(firstOf(b[:n], much))
+		w.early, n = bytes.Clone(b[line:n]), line
 	}
-	return n, err
+	w.midLine = b[n-1] != '\n'
+	return n, nil
+}
+
+// firstOf returns the first line in b, or as much as there is of it; or all of b.
+func firstOf(b []byte, all bool) []byte {
+	if end := bytes.IndexByte(b, '\n') + 1; end > 0 && !all {
+		return b[:end]
+	}
+	return b
+}
+
+// completed returns what came in with the domain that the engine misses in it, if so.
+func (w *wire) completed(b []byte) ([]byte, bool) {
+	if !w.beforeRecipient {
+		return nil, false
+	}
+	w.beforeRecipient = false
+	return withDomain(b, w.server.domains[0])
+}
+
+// inMessage reports whether the session reads a message.
+func (w *wire) inMessage() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.phase == inMessage
 }
 
 // beginMessage says that the session reads the message. With BDAT it is called
