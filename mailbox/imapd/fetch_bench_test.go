@@ -68,7 +68,7 @@ func BenchmarkSearch(b *testing.B) {
 
 func benchCommand(b *testing.B, nc net.Conn, command, args string) {
 	_ = nc.SetDeadline(time.Time{})
-	octets := int64(0)
+	octets, cpu := int64(0), processorTime(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := fmt.Fprintf(nc, "bench %s %s\r\n", command, args); err != nil {
@@ -82,6 +82,7 @@ func benchCommand(b *testing.B, nc net.Conn, command, args string) {
 	}
 	seconds := b.Elapsed().Seconds()
 	b.ReportMetric(float64(b.N)*benchMessages/seconds, "msg/s")
+	b.ReportMetric(float64((processorTime(b)-cpu).Nanoseconds())/1e3/float64(b.N*benchMessages), "cpu-µs/msg")
 	b.ReportMetric(float64(octets)/1e6/seconds, "MB/s")
 }
 

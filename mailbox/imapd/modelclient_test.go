@@ -15,8 +15,11 @@ import (
 type modelClient struct {
 	*client
 	uidOnly bool
-	knows   []modelMessage // UID 0 where it isn't known yet
-	found   []int          // by the last search
+	// notified clients are told of changes at any time, and read of it with the
+	// answer to their next command.
+	notified bool
+	knows    []modelMessage // UID 0 where it isn't known yet
+	found    []int          // by the last search
 }
 
 // learn takes in an untagged response.
@@ -25,8 +28,7 @@ func (c *modelClient) learn(line string) {
 	n, err := strconv.Atoi(words[1])
 	switch {
 	case words[1] == "VANISHED":
-		gone := setNumbers(words[2])
-		c.knows = slices.DeleteFunc(c.knows, func(e modelMessage) bool { return slices.Contains(gone, e.UID) })
+		c.forget(setNumbers(words[2]))
 	case err != nil:
 		c.learnSearch(line)
 	case words[2] == "EXISTS":
@@ -43,6 +45,25 @@ func (c *modelClient) learn(line string) {
 		c.learnFetch(line, &c.knows[n-1])
 	case words[2] != "RECENT":
 		c.tb.Errorf("%q, and %d messages are known", line, len(c.knows))
+	}
+}
+
+// forget takes out what has vanished. A message that came and went before its UID was
+// told is one of those in its place whose UIDs are not known.
+func (c *modelClient) forget(gone []int) {
+	for _, uid := range gone {
+		at, before := -1, 0
+		for i, e := range c.knows {
+			if e.UID == uid || e.UID == 0 && before < uid && at < 0 {
+				at = i
+			}
+			before = max(before, e.UID)
+		}
+		if at < 0 {
+			c.tb.Errorf("%d has vanished, and no such message is known", uid)
+			return
+		}
+		c.knows = slices.Delete(c.knows, at, at+1)
 	}
 }
 
