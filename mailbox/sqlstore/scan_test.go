@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-const queryManyBytes = `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 49)
+const manyBytes = `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 49)
 	SELECT CAST(replace(hex(zeroblob(2500)), '0', char(97 + i % 26)) AS BLOB) FROM n`
 
 // A dialect that calls its driver's bytes fresh does not copy them: they must still be
@@ -20,7 +20,7 @@ func TestBytesOfRowsStay(t *testing.T) {
 				t.Error("SQLite's drivers make bytes for each row, and the dialect does not say so")
 			}
 			var data []byte
-			return q.each(queryManyBytes, []any{bytesColumn{&data, q.on.dialect}}, func() error {
+			return q.each(manyBytes, []any{bytesColumn{&data, q.on.dialect}}, func() error {
 				kept = append(kept, data)
 				return nil
 			})
