@@ -28,7 +28,7 @@ type objectBodies struct {
 var _ largeBodies = (*objectBodies)(nil)
 
 func newObjectBodies(chunks *chunkBodies, o *objectStore) *objectBodies {
-	return &objectBodies{chunks, o, newPool(chunks.e, writes, chunkWriters)}
+	return &objectBodies{chunks, o, newPool(chunks.e, writes, chunkWriters, false)}
 }
 
 // exec runs one statement by itself, durably.

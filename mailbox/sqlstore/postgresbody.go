@@ -43,7 +43,7 @@ const (
 )
 
 func newChunkBodies(e *postgres) *chunkBodies {
-	return &chunkBodies{e, newPool(e, writesLoosely, chunkWriters)}
+	return &chunkBodies{e, newPool(e, writesLoosely, chunkWriters, false)}
 }
 
 const (

@@ -6,39 +6,63 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 )
 
 // readerPool holds the connections that read.
 type readerPool struct {
 	engine engine
 	role   role
-	// free has one entry for each reader: idle, or nil if it was not opened yet.
-	free chan *session
+	hot    bool          // the one that was used last is used next, not the one that rests longest
+	taken  chan struct{} // has room for as many as may be in use
+
+	mu   sync.Mutex
+	free []*session // the one used last comes last; nil stands for one that was not opened yet
 }
 
-// newPool makes a pool of at most n sessions.
-func newPool(e engine, r role, n int) *readerPool {
-	p := &readerPool{engine: e, role: r, free: make(chan *session, n)}
-	for range n {
-		p.free <- nil
-	}
-	return p
+// newPool makes a pool of at most n sessions. In a hot one, those that are used have
+// the pages in memory that are asked for again, and no more are opened than are used at
+// the same time.
+func newPool(e engine, r role, n int, hot bool) *readerPool {
+	return &readerPool{engine: e, role: r, hot: hot, taken: make(chan struct{}, n), free: make([]*session, n)}
 }
 
 func (p *readerPool) get(ctx context.Context) (*session, error) {
 	select {
-	case s := <-p.free:
-		if s != nil {
-			return s, nil
-		}
+	case p.taken <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if s := p.pop(); s != nil {
+		return s, nil
+	}
 	s, err := p.engine.connect(ctx, p.role)
 	if err != nil {
-		p.free <- nil
+		p.push(nil)
 	}
 	return s, err
+}
+
+// pop takes out the next session. There is one for each that may be taken.
+func (p *readerPool) pop() *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := 0
+	if p.hot {
+		i = len(p.free) - 1
+	}
+	s := p.free[i]
+	p.free = slices.Delete(p.free, i, i+1)
+	return s
+}
+
+// push gives a session back, or the place of one.
+func (p *readerPool) push(s *session) {
+	p.mu.Lock()
+	p.free = append(p.free, s)
+	p.mu.Unlock()
+	<-p.taken
 }
 
 // put gives a session back. One that a failure may have left in a transaction
@@ -48,13 +72,15 @@ func (p *readerPool) put(s *session, broken bool) {
 		s.close()
 		s = nil
 	}
-	p.free <- s
+	p.push(s)
 }
 
+// close waits for the sessions in use. There are none after it.
 func (p *readerPool) close() error {
 	var errs []error
-	for range cap(p.free) {
-		if s := <-p.free; s != nil {
+	for range cap(p.taken) {
+		p.taken <- struct{}{}
+		if s := p.pop(); s != nil {
 			errs = append(errs, s.close())
 		}
 	}

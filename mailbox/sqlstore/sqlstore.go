@@ -223,7 +223,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.checkPlace(ctx); err != nil {
 		return err
 	}
-	s.readers = newPool(s.engine, reads, s.opts.Readers)
+	s.readers = newPool(s.engine, reads, s.opts.Readers, s.opts.URL == "")
 	return s.engine.ready(ctx)
 }
 
