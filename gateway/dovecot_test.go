@@ -19,7 +19,7 @@ func atDovecot(d *dovecot.Server, name string) Account {
 }
 
 // TestDovecot keeps a mailbox the same with a provider that is not ours, and as most of
-// them are: with CONDSTORE, and mail that comes before its answer.
+// them are: with CONDSTORE and QRESYNC, and mail that comes before its answer.
 func TestDovecot(t *testing.T) {
 	t.Parallel()
 	d := dovecot.Start(t)
@@ -28,6 +28,7 @@ func TestDovecot(t *testing.T) {
 		"onedraft":            checkOneDraft,
 		"sync":                checkSync,
 		"lostledger":          checkLostLedger,
+		"qresync":             checkQResync,
 		"mailboxesrenamed":    checkMailboxesRenamed,
 		"mailboxdeletedthere": checkMailboxDeletedThere,
 	} {

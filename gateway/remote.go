@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type remote struct {
 	open    string        // the selected mailbox
 	valid   uint32        // its UIDVALIDITY
 	inbox   seen          // INBOX as the last look found it
+	qresync *qresyncConn  // nil: the server has no QRESYNC
 }
 
 // seen is what tells that a mailbox has changed since.
@@ -51,6 +53,10 @@ func (u Upstream) connect(ctx context.Context) (*remote, error) {
 			stop()
 			return nil, nil, errors.Join(fmt.Errorf("log in to IMAP: %w", err), client.Close())
 		}
+		if r.qresync, err = enableQResync(client, conn); err != nil {
+			stop()
+			return nil, nil, errors.Join(fmt.Errorf("enable QRESYNC: %w", err), client.Close())
+		}
 		return client, stop, nil
 	}
 	var err error
@@ -58,6 +64,18 @@ func (u Upstream) connect(ctx context.Context) (*remote, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// enableQResync turns QRESYNC on where the server has it; else it returns nil.
+func enableQResync(client *imapclient.Client, conn net.Conn) (*qresyncConn, error) {
+	q, ok := conn.(*qresyncConn)
+	if !ok || !client.Caps().Has(imap.CapQResync) {
+		return nil, nil
+	}
+	if ok, err := q.enable(client.Closed()); !ok || err != nil {
+		return nil, err
+	}
+	return q, nil
 }
 
 // options has the client tell of what the server says by itself.

@@ -17,6 +17,7 @@ type look struct {
 	since    *ledger            // that of the last time; nil: all was read
 	messages map[imap.UID]flags // those that were read
 	gone     map[imap.UID]bool  // those of since that are there no longer
+	told     bool               // the server said which, by QRESYNC
 }
 
 // flags returns the flags of a message, and false if there is none.
@@ -81,13 +82,18 @@ func (r *remote) lookAll(k *look) error {
 	return r.flags(k, 0)
 }
 
-// lookSince reads what has come, changed and gone. If there are as many messages as the
-// ledger knows and have come, none is gone.
+// lookSince reads what has come, changed and gone. What the server says of the last is
+// believed if it adds up: all that the ledger knows, what has come, and what is gone make
+// as many messages as there are. Else they are searched.
 func (r *remote) lookSince(k *look, l *ledger) error {
 	if k.count > 0 {
-		if err := r.flags(k, l.ModSeq); err != nil {
+		r.qresync.ask()
+		err := r.flags(k, l.ModSeq)
+		gone, told := r.qresync.told()
+		if err != nil {
 			return err
 		}
+		k.vanish(l, gone, told)
 		if err := r.arrived(k, l); err != nil {
 			return err
 		}
@@ -98,10 +104,22 @@ func (r *remote) lookSince(k *look, l *ledger) error {
 			unknown++
 		}
 	}
-	if l.Whole && int(k.count) == len(l.remote)+unknown {
+	if l.Whole && int(k.count) == len(l.remote)-len(k.gone)+unknown {
 		return nil
 	}
+	clear(k.gone)
+	k.told = false
 	return r.vanished(k, l)
+}
+
+// vanish enters what the server told to be gone.
+func (k *look) vanish(l *ledger, gone imap.UIDSet, told bool) {
+	k.told = told
+	for uid := range l.remote {
+		if gone.Contains(uid) {
+			k.gone[uid] = true
+		}
+	}
 }
 
 // arrived fills in which messages have come. Some servers give them no mod-sequence of

@@ -69,13 +69,19 @@ func (u Upstream) configFor(hostport string) *tls.Config {
 }
 
 // dialIMAP returns a client on a connection with TLS. The connection comes too, so
-// that it can be cut.
+// that it can be cut; unless it begins with STARTTLS, it is a *qresyncConn, which tells of
+// messages that vanish as the client does of those expunged, without a number.
 func (u Upstream) dialIMAP(ctx context.Context, o *imapclient.Options) (*imapclient.Client, net.Conn, error) {
 	conn, err := u.dial(ctx, u.IMAPS, u.IMAPStartTLS)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to IMAP: %w", err)
 	}
 	if !u.IMAPStartTLS {
+		var vanished func()
+		if h := o.UnilateralDataHandler; h != nil && h.Expunge != nil {
+			vanished = func() { h.Expunge(0) }
+		}
+		conn = newQResyncConn(conn, vanished)
 		return imapclient.New(conn, o), conn, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, dialTimeout)
