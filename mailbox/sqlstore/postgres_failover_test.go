@@ -152,7 +152,7 @@ func send(t *testing.T, all []*Store, r *receipts, stop <-chan struct{}) {
 func (r *receipts) reached(t *testing.T, n int) {
 	t.Helper()
 	n += r.count()
-	for deadline := time.Now().Add(time.Minute); r.count() < n; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); r.count() < n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("only %d of %d receipts came", r.count(), n)
 		}
@@ -196,8 +196,11 @@ func TestFailoverSynchronous(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, true)
 	o := c.options()
-	o.RequireSync, o.TxTimeout = true, 2*time.Second
+	o.RequireSync = true
 	all := nodes(t, o, 2)
+	for _, s := range all {
+		hurry(t, s, 4*time.Second)
+	}
 	r := &receipts{given: make(map[mailbox.Receipt]int)}
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -371,11 +374,12 @@ func TestRequireSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.follow(t)
-	o.URL, o.TxTimeout = server.url(""), time.Second
+	o.URL = server.url("")
 	s := withAlice(t, o)
 	server.sql(t, "ALTER SYSTEM RESET synchronous_standby_names")
 	server.sql(t, "SELECT pg_reload_conf()")
 	server.until(t, "SELECT current_setting('synchronous_standby_names') = ''")
+	hurry(t, s, 2*time.Second)
 	lookAgain := func(*tx) error {
 		s.engine.(*postgres).synced = time.Now().Add(-syncEvery)
 		return nil

@@ -21,7 +21,7 @@ func startNATS(t *testing.T, port int) *server.Server {
 	}
 	s.Start()
 	t.Cleanup(s.Shutdown)
-	if !s.ReadyForConnections(20 * time.Second) {
+	if !s.ReadyForConnections(2 * time.Minute) {
 		t.Fatal("the NATS server did not get ready")
 	}
 	return s

@@ -111,7 +111,7 @@ func await(t testing.TB, hints <-chan []mailbox.AccountID, id mailbox.AccountID)
 			if slices.Contains(ids, id) || id == 0 && len(ids) == 0 {
 				return
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("no hint of account %d came", id)
 		}
 	}

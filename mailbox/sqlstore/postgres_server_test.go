@@ -155,7 +155,7 @@ func (s *pgServer) start(settings ...string) error {
 }
 
 func (s *pgServer) answers() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for {
 		c, err := pgx.Connect(ctx, s.url(""))

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/restante/restante/mailbox"
 )
@@ -317,14 +318,28 @@ func TestCommitUnheard(t *testing.T) {
 	}
 }
 
+// hurry has a store give up its transactions after so long, from now on: what a test
+// begins with may take longer than that.
+func hurry(t *testing.T, s *Store, d time.Duration) {
+	t.Helper()
+	err := s.write(t.Context(), "hurry", func(*tx) error {
+		s.opts.TxTimeout = d // which the writer reads, and here it is the writer who runs
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestServerGone: without a server requests are told to come again, in time.
 func TestServerGone(t *testing.T) {
 	t.Parallel()
 	o := postgresOptions(t)
 	p := newProxy(t)
 	o = o.with(t, "host", p.dir)
-	o.CheckOnClose, o.TxTimeout = false, 500e6
+	o.CheckOnClose = false
 	s := withAlice(t, o)
+	hurry(t, s, 500*time.Millisecond)
 	p.block(t)
 	if err := s.SetState(context.Background(), alice, mailbox.Disabled); !errors.Is(err, mailbox.ErrBusy) {
 		t.Errorf("write: got error %v, want ErrBusy", err)
