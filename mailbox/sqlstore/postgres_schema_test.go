@@ -262,6 +262,35 @@ func TestPostgresMigrate(t *testing.T) {
 	}
 }
 
+// TestPostgresMigrateFails: a migration that fails leaves what was there, and the next
+// one finds it so.
+func TestPostgresMigrateFails(t *testing.T) {
+	t.Parallel()
+	c, o := catalog(t)
+	before := describePostgres(t, c)
+	e := &postgres{s: &Store{opts: o}}
+	if err := e.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	on, err := e.connect(t.Context(), writes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer on.close()
+	good := `CREATE TABLE later (n BIGINT PRIMARY KEY); ALTER TABLE account ADD COLUMN later BIGINT NOT NULL DEFAULT 5`
+	steps := append(slices.Clone(postgresDialect.migrations), good, `CREATE TABLE later (n BIGINT)`)
+	if err := migrate(t.Context(), on, steps); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("schema %d:", len(steps))) {
+		t.Fatalf("got error %v, want one that names schema %d", err, len(steps))
+	}
+	if d := cmp.Diff(before, describePostgres(t, c)); d != "" {
+		t.Errorf("a failed migration changed (-before +after):\n%s", d)
+	}
+	if have, err := schemaVersion(t.Context(), on); have != len(postgresDialect.migrations) || err != nil {
+		t.Errorf("after a failed migration the schema is %d, error %v", have, err)
+	}
+}
+
 // describePostgres returns columns, indexes and options of each table.
 func describePostgres(t *testing.T, c *pgx.Conn) []string {
 	t.Helper()
