@@ -1,13 +1,18 @@
 package mailbox_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/xdg-go/scram"
 
 	"github.com/restante/restante/internal/addr"
 	"github.com/restante/restante/mailbox"
+	"github.com/restante/restante/mailbox/seal"
 )
 
 // BenchmarkDeliver takes in, seals and stores messages of 4 KiB. Several senders
@@ -136,16 +141,77 @@ func BenchmarkRefresh(b *testing.B) {
 	}
 }
 
-// BenchmarkLogin is a reconnect of a client whose account has a session.
+// BenchmarkLogin is one login after the other, by each kind of secret, of an account
+// that nobody was in for a while; "cached" is one more of an account with a session.
 func BenchmarkLogin(b *testing.B) {
-	w := newWorld(b)
-	_, c := w.owner(b, "b@example.org")
-	b.ReportAllocs()
-	for b.Loop() {
-		x, err := w.Login(b.Context(), mailbox.Login{User: "b", Secret: c.Secret})
-		if err != nil {
-			b.Fatal(err)
+	w := newWorld(b, func(o *mailbox.Options) { o.Passwords = seal.DefaultParams })
+	x, generated := w.owner(b, "generated@example.org")
+	device, err := x.AddDevice(b.Context(), "phone")
+	if err != nil {
+		b.Fatal(err)
+	}
+	x.Close()
+	if _, err := w.CreateAccount(b.Context(), addr.MustParse("chosen@example.org"), mailbox.NewAccountOptions{Password: "correct horse"}); err != nil {
+		b.Fatal(err)
+	}
+	kept := w.account(b, "kept@example.org")
+	defer w.login(b, kept).Close()
+	by := func(user, secret string) func() (*mailbox.Session, error) {
+		return func() (*mailbox.Session, error) {
+			return w.Login(b.Context(), mailbox.Login{User: user, Secret: secret})
 		}
-		x.Close()
+	}
+	for _, how := range []struct {
+		name  string
+		login func() (*mailbox.Session, error)
+	}{
+		{"cached", by("kept", kept.Secret)},
+		{"generated", by("generated", generated.Secret)},
+		{"device", by("generated", device)},
+		{"SCRAM", w.scramLogins(b, "generated", generated.Secret)},
+		{"password", by("chosen", "correct horse")},
+	} {
+		b.Run(how.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				w.clock.advance(time.Minute)
+				w.TestOnlySweep(b.Context()) // forgets whom nobody is in
+				b.StartTimer()
+				x, err := how.login()
+				if err != nil {
+					b.Fatal(err)
+				}
+				x.Close()
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "logins/s")
+		})
+	}
+}
+
+// scramLogins returns a client that derives its keys once, as clients do.
+func (w *world) scramLogins(b *testing.B, user, secret string) func() (*mailbox.Session, error) {
+	client, err := scram.SHA256.NewClient(user, secret, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() (*mailbox.Session, error) {
+		c, x := client.NewConversation(), w.SCRAM(mailbox.SCRAMOptions{})
+		var message string
+		for _, step := range []func(context.Context, []byte) ([]byte, error){x.First, x.Final} {
+			answer, err := c.Step(message)
+			if err != nil {
+				return nil, err
+			}
+			reply, err := step(b.Context(), []byte(answer))
+			if err != nil {
+				return nil, err
+			}
+			message = string(reply)
+		}
+		if _, err := c.Step(message); err != nil {
+			return nil, err
+		}
+		return x.Open(b.Context())
 	}
 }
