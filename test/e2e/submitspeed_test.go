@@ -41,7 +41,7 @@ const (
 func TestSpeedSubmit(t *testing.T) {
 	// As serve sets it for itself: what the relay frees is overwritten.
 	t.Setenv("GODEBUG", "clobberfree=1")
-	t.Logf("%-24s %7s %9s %10s %10s %9s %9s", "store", "senders", "mails/s", "relay µs", "store µs", "median ms", "p99 ms")
+	table := fmt.Sprintf("%-20s %7s %8s %9s %9s %10s %8s\n", "store", "senders", "mails/s", "relay µs", "store µs", "median ms", "p99 ms")
 	for _, s := range []struct {
 		name string
 		open func(t *testing.T) *submitTarget
@@ -53,10 +53,17 @@ func TestSpeedSubmit(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			target := s.open(t)
 			for _, senders := range []int{1, 16, 64, 256} {
-				t.Run(strconv.Itoa(senders), func(t *testing.T) { target.measure(t, s.name, senders) })
+				t.Run(strconv.Itoa(senders), func(t *testing.T) {
+					line := target.measure(t, s.name, senders)
+					t.Log(line)
+					table += line + "\n"
+				})
 			}
 		})
 	}
+	load, err := os.ReadFile("/proc/loadavg")
+	must(t, err)
+	t.Logf("load at the end %s\n%s", strings.Fields(string(load))[0], table)
 }
 
 // A submitTarget is what mail is submitted to: relays on one store.
@@ -92,8 +99,8 @@ func newSubmitTarget(t *testing.T, relays []*relay, server int) *submitTarget {
 	return &submitTarget{relays: relays, tls: relays[0].tls(t), server: server, mail: mail}
 }
 
-// measure submits mail for a while and prints a line of the table.
-func (s *submitTarget) measure(t *testing.T, name string, senders int) {
+// measure submits mail for a while and returns a line of the table.
+func (s *submitTarget) measure(t *testing.T, name string, senders int) string {
 	posts := make([]*postman, senders)
 	for i := range posts {
 		posts[i] = s.newPostman(t, i)
@@ -121,7 +128,7 @@ func (s *submitTarget) measure(t *testing.T, name string, senders int) {
 	if n == 0 {
 		t.Fatal("no mail was taken")
 	}
-	t.Logf("%-24s %7d %9.0f %10d %10d %9.1f %9.1f", name, senders, float64(n)/took.Seconds(),
+	return fmt.Sprintf("%-20s %7d %8.0f %9d %9d %10.1f %8.1f", name, senders, float64(n)/took.Seconds(),
 		relay.Microseconds()/int64(n), store.Microseconds()/int64(n), milliseconds(waits[n/2]), milliseconds(waits[n*99/100]))
 }
 
