@@ -162,7 +162,7 @@ func (h *gatewayHome) newPassphrase() (string, error) {
 	if h.env.getenv(passphraseFileEnv) != "" {
 		return h.passphrase()
 	}
-	fmt.Fprintln(h.env.stderr, "restante: a passphrase protects keys and mail on this machine. Several words that nobody guesses are good.")
+	say(h.env, "a passphrase protects keys and mail on this machine. Several words that nobody guesses are good.")
 	text, err := h.passphrase()
 	if err != nil {
 		return "", err
@@ -187,7 +187,15 @@ func (h *gatewayHome) openVault(dir string) (*vault.Vault, error) {
 		if err == nil || errors.Is(err, vault.ErrLocked) {
 			return v, err
 		}
-		fmt.Fprintf(h.env.stderr, "restante: the system's keyring can't be used, so the gateway gets a passphrase (%v)\n", err)
+		say(h.env, "the system's keyring can't be used (%v)", rootOf(err))
 	}
 	return vault.Create(vault.Options{Dir: o.Dir, Passphrase: h.newPassphrase})
+}
+
+// rootOf returns the innermost error: what went wrong, without what was tried.
+func rootOf(err error) error {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	return err
 }

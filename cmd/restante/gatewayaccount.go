@@ -39,7 +39,7 @@ func setUpAccount(ctx context.Context, e env, v *vault.Vault, s gatewaySetup) (g
 	}
 	account.CA = orElse(ca, account.CA)
 	if account, err = s.login(ctx, e, v, f, account); err != nil {
-		return account, err
+		return account, explainCertificate(err)
 	}
 	if account, err = s.servers(ctx, e, f, account); err != nil {
 		return account, err
@@ -48,7 +48,7 @@ func setUpAccount(ctx context.Context, e env, v *vault.Vault, s gatewaySetup) (g
 	if err != nil {
 		return account, err
 	}
-	fmt.Fprintf(e.stderr, "restante: logging in at %s and %s\n", account.IMAPS, account.SMTPS)
+	say(e, "logging in at %s and %s", account.IMAPS, account.SMTPS)
 	if err := u.Check(ctx); err != nil {
 		return account, explainLogin(err)
 	}
@@ -250,7 +250,7 @@ func (s gatewaySetup) namedServers(account gateway.Account) (gateway.Account, er
 
 // confirmServers asks before the password goes to servers that only DNS has named.
 func confirmServers(e env, a addr.Address, found provider.Servers) error {
-	fmt.Fprintf(e.stderr, "restante: DNS, which nothing protects, says that mail of %s is at %s and %s.\n", a.Domain(), found.IMAP, found.SMTP)
+	say(e, "DNS, which nothing protects, says that mail of %s is at %s and %s.", a.Domain(), found.IMAP, found.SMTP)
 	err := confirm(e, "Are these your provider's? Your password goes there. Type yes to go on: ")
 	if errors.Is(err, errNoTerminal) {
 		return fmt.Errorf("if these are right, say so with --imap %s --smtp %s", found.IMAP.HostPort(), found.SMTP.HostPort())
@@ -260,14 +260,23 @@ func confirmServers(e env, a addr.Address, found provider.Servers) error {
 
 // explainLogin says what to do about a login that failed.
 func explainLogin(err error) error {
-	var unknown x509.UnknownAuthorityError
-	switch {
-	case errors.Is(err, gateway.ErrPassword):
+	if errors.Is(err, gateway.ErrPassword) {
 		return fmt.Errorf("%w: nothing was kept; run this again", err)
-	case errors.As(err, &unknown):
-		return fmt.Errorf("the provider's certificate is signed by nobody we trust: if the provider gave you its authority's certificate, name it with --ca (%w)", err)
+	}
+	if explained := explainCertificate(err); explained != err {
+		return explained
 	}
 	return fmt.Errorf("%w: if the servers are others, name them with --imap and --smtp", err)
+}
+
+// explainCertificate says what to do about a certificate that is not trusted. Other
+// errors it returns as they are.
+func explainCertificate(err error) error {
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	return fmt.Errorf("the provider's certificate is signed by nobody we trust: if the provider gave you its authority's certificate, name it with --ca (%w)", err)
 }
 
 // promptLine asks for a line that may be seen.

@@ -36,7 +36,7 @@ func gatewayBackup(e env, h *gatewayHome) *cobra.Command {
 			if err := h.do(cmd.Context(), "backup", struct{}{}, nil); err != nil {
 				return err
 			}
-			fmt.Fprintln(e.stderr, "restante: the backup in the account is up to date")
+			say(e, "the backup in the account is up to date")
 			return nil
 		},
 	}

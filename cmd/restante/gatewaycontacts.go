@@ -101,7 +101,7 @@ func viewOfPeer(g *openedGateway, a addr.Address, p gateway.Peer) contactView {
 
 func printContacts(e env, list []contactView) {
 	if len(list) == 0 {
-		fmt.Fprintln(e.stderr, "restante: no keys are known yet; `restante gateway accept` takes a key file or a link")
+		say(e, "no keys are known yet; `restante gateway accept` takes a key file or a link")
 		return
 	}
 	rows := [][]string{{"ADDRESS", "KEY IS", "LAST MAIL", ""}}

@@ -57,7 +57,7 @@ func gatewayDeviceListen(e env, h *gatewayHome) *cobra.Command {
 			if err := h.do(cmd.Context(), "device-listen", r, nil); err != nil {
 				return err
 			}
-			fmt.Fprintln(e.stderr, "restante: kept; a gateway that runs must be started anew to go by it")
+			say(e, "kept; a gateway that runs must be started anew to go by it")
 			return nil
 		},
 	}
@@ -147,7 +147,7 @@ func printDevice(e env, v deviceView) error {
 		rows = append(rows, [2]string{"Link", v.Link})
 	}
 	printTable(e.stdout, rows)
-	fmt.Fprintln(e.stderr, "restante: the password is shown only now. `restante gateway device revoke` takes it back.")
+	say(e, "the password is shown only now. `restante gateway device revoke` takes it back.")
 	return nil
 }
 
@@ -233,7 +233,7 @@ func gatewayDeviceRevoke(e env, h *gatewayHome) *cobra.Command {
 			if err := h.do(cmd.Context(), "device-revoke", args[0], nil); err != nil {
 				return err
 			}
-			fmt.Fprintln(e.stderr, "restante: the password is of no use any more. What the device has fetched already stays on it.")
+			say(e, "the password is of no use any more. What the device has fetched already stays on it.")
 			return nil
 		},
 	}

@@ -88,7 +88,7 @@ func runGroup(ctx context.Context, e env, h *gatewayHome, r groupRequest) error 
 		return err
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(e.stderr, "restante: you are in no group; `restante gateway group new` makes one")
+		say(e, "you are in no group; `restante gateway group new` makes one")
 		return nil
 	}
 	rows := [][]string{{"GROUP", "ADDRESS", "MEMBERS"}}

@@ -103,10 +103,10 @@ func runIdentity(ctx context.Context, e env, h *gatewayHome, r identityRequest) 
 		return err
 	}
 	if reply.Todo != "" {
-		fmt.Fprintln(e.stderr, "restante: "+reply.Todo)
+		say(e, "%s", reply.Todo)
 	}
 	if len(reply.List) == 0 {
-		fmt.Fprintln(e.stderr, "restante: to everybody you are your account's own address; `restante gateway identity new` makes another identity")
+		say(e, "to everybody you are your account's own address; `restante gateway identity new` makes another identity")
 		return nil
 	}
 	rows := [][]string{{"IDENTITY", "FINGERPRINT", "PEOPLE", "GROUPS"}}

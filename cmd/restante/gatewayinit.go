@@ -99,7 +99,7 @@ func (h *gatewayHome) finish(ctx context.Context, dir string, v *vault.Vault) er
 		return err
 	}
 	if err := o.Backup(ctx); err != nil {
-		fmt.Fprintf(h.env.stderr, "restante: the backup is not written yet, the gateway will try again when it runs: %v\n", err)
+		say(h.env, "the backup is not written yet, the gateway will try again when it runs: %v", err)
 	}
 	return errors.Join(welcome(h.env, o), o.close())
 }
@@ -280,7 +280,8 @@ func welcome(e env, o *openedGateway) error {
 	}
 	fmt.Fprintln(w)
 	s.print(w)
-	fmt.Fprintln(e.stderr, "\nrestante: `restante gateway run` starts the gateway, `restante gateway service` starts it at each login.")
+	fmt.Fprintln(e.stderr)
+	say(e, "`restante gateway run` starts the gateway, `restante gateway service` starts it at each login.")
 	return nil
 }
 

@@ -34,10 +34,10 @@ func gatewayLeakcheck(e env, h *gatewayHome) *cobra.Command {
 			if err := h.do(cmd.Context(), "leak-mail", mark, nil); err != nil {
 				return err
 			}
-			fmt.Fprintf(e.stderr, "restante: a mail with the word %s is on its way to you. Open it in your mail client, with the gateway running.\n", mark)
+			say(e, "a mail with the word %s is on its way to you. Open it in your mail client, with the gateway running.", mark)
 			if f, ok := e.stdin.(*os.File); !ok || !isTerminal(f) {
 				fmt.Fprintf(e.stdout, "restante gateway leakcheck --mark %s\n", mark)
-				fmt.Fprintln(e.stderr, "restante: then run that.")
+				say(e, "then run that.")
 				return nil
 			}
 			fmt.Fprint(e.stderr, "Press Enter when you see it: ")
@@ -81,7 +81,7 @@ func scanLeaks(ctx context.Context, e env, mark string) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		fmt.Fprintf(e.stderr, "restante: some files could not be read: %v\n", err)
+		say(e, "some files could not be read: %v", err)
 	}
 	told := map[string]bool{}
 	for _, f := range found {

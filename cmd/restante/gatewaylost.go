@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,9 +79,9 @@ func lostDevice(ctx context.Context, e env, h *gatewayHome, r lostRequest, fromS
 
 // foreignPassword explains what only the user can do, and asks for what came of it.
 func foreignPassword(e env) (string, error) {
-	fmt.Fprintln(e.stderr, "restante: your provider is no Restante relay: only you can change the account's password there. On its web page, under\n"+
-		"security or passwords: set a new password, end all other sessions, and revoke the lost device's app password if it\n"+
-		"had one. Then type the new password here. (Nothing has been changed yet.)")
+	say(e, "your provider is no Restante relay: only you can change the account's password there. On its web page, under security "+
+		"or passwords: set a new password, end all other sessions, and revoke the lost device's app password if it had one. Then "+
+		"type the new password here. Nothing has been changed yet.")
 	text, err := promptSecret(e, "New password of the account: ")
 	switch {
 	case errors.Is(err, errNoTerminal):
@@ -93,25 +94,35 @@ func foreignPassword(e env) (string, error) {
 
 // printLost says what was done, and what is left to do.
 func printLost(e env, r lostReply) {
-	say := func(format string, args ...any) { fmt.Fprintf(e.stderr, "restante: "+format+"\n", args...) }
 	if r.Renewed {
-		say("the account has a new password; the old one opens nothing any more")
+		say(e, "the account has a new password; the old one opens nothing any more")
 	}
 	if len(r.Revoked) > 0 {
-		say("revoked the passwords of these devices: %s", strings.Join(r.Revoked, ", "))
+		say(e, "revoked the passwords of these devices: %s", strings.Join(named(r.Revoked), ", "))
 	}
-	say("your key has a new encryption subkey; the old one is revoked")
+	say(e, "your key has a new encryption subkey; the old one is revoked")
 	r.Sheet.print(e.stdout)
-	say("the old sheet is void: destroy it")
+	say(e, "the old sheet is void: destroy it")
 	if r.Limit != "" {
-		say("still to do: %s", r.Limit)
+		say(e, "still to do: %s", r.Limit)
 	}
 	if r.Told > 0 {
-		say("wrote to %d of your contacts, so that they use the new subkey; `restante gateway status` shows what has not left yet", r.Told)
+		say(e, "wrote to %d of your contacts, so that they use the new subkey; `restante gateway status` shows what has not left yet", r.Told)
 	} else {
-		say("your contacts learn of the new subkey with your next mail to each")
+		say(e, "your contacts learn of the new subkey with your next mail to each")
 	}
-	say("set up your other devices anew with `restante gateway pair`")
+	say(e, "set up your other devices anew with `restante gateway pair`")
+}
+
+// named has a word for devices whose owner gave them no name.
+func named(devices []string) []string {
+	list := slices.Clone(devices)
+	for i, d := range list {
+		if d == "" {
+			list[i] = "one without a name"
+		}
+	}
+	return list
 }
 
 func opLostDevice(ctx context.Context, g *openedGateway, request json.RawMessage) (any, error) {

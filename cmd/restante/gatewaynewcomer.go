@@ -111,7 +111,7 @@ func pairOnPage(ctx context.Context, e env, h *gatewayHome, s gatewaySetup) (err
 	w := page.NewWelcome(n)
 	group.Go(func() error { return w.Serve(ctx, browser) })
 	group.Go(func() error { return n.becomeGateway(ctx, h, dir, w, browser.Addr()) })
-	fmt.Fprintln(e.stderr, "restante: open this page in a browser of this machine, and leave the command running:")
+	say(e, "open this page in a browser of this machine, and leave the command running:")
 	fmt.Fprintln(e.stdout, w.URL(browser.Addr()))
 	return group.Wait()
 }

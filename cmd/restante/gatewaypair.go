@@ -63,11 +63,11 @@ func offerPairing(ctx context.Context, e env, h *gatewayHome) error {
 		}
 	}
 	printTable(e.stdout, [][2]string{{"Code", code}, {"Link", link}})
-	fmt.Fprintln(e.stderr, "restante: type on the other device: restante gateway pair, and the link or the code. Let nobody else see them.")
+	say(e, "type on the other device `restante gateway pair`, and the link or the code. Let nobody else see them.")
 	if err := h.do(ctx, "pair", code, nil); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.stderr, "restante: the other device has everything")
+	say(e, "the other device has everything")
 	return nil
 }
 

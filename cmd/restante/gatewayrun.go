@@ -60,7 +60,7 @@ func runGateway(ctx context.Context, e env, h *gatewayHome, readyFile string) (e
 
 // serve has a group serve all doors until ctx ends.
 func (o *openedGateway) serve(ctx context.Context, e env, d doors, group *errgroup.Group) {
-	fmt.Fprintf(e.stderr, "restante: the gateway runs: IMAP at %s, SMTP at %s; `restante gateway page` leads to its page\n", o.listen.IMAP, o.listen.SMTP)
+	say(e, "the gateway runs: IMAP at %s, SMTP at %s; `restante gateway page` leads to its page", o.listen.IMAP, o.listen.SMTP)
 	group.Go(func() error { return o.ServeIMAP(ctx, d.imap) })
 	group.Go(func() error { return o.ServeSubmission(ctx, d.smtp) })
 	group.Go(func() error { return o.Run(ctx) })

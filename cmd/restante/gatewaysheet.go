@@ -56,7 +56,7 @@ func (s sheet) print(w io.Writer) {
 		rows[i][0] = "  " + rows[i][0]
 	}
 	printTable(w, rows)
-	fmt.Fprintln(w, "With it `restante gateway restore` brings your keys, contacts and groups to a new machine. Whoever finds it reads your mail.")
+	fmt.Fprintln(w, wrapLines("With it `restante gateway restore` brings your keys, contacts and groups to a new machine. Whoever finds it reads your mail.", terminalWidth(w)))
 }
 
 // maxSheet bounds a file with a sheet in it.

@@ -53,7 +53,9 @@ func gatewayStatus(e env, h *gatewayHome) *cobra.Command {
 			if err := h.do(cmd.Context(), "status", struct{}{}, &v); err != nil {
 				return err
 			}
-			printGateway(e.stdout, v, time.Now())
+			var b strings.Builder
+			printGateway(&b, v, time.Now())
+			fmt.Fprint(e.stdout, wrapLines(wrapRows(b.String(), terminalWidth(e.stdout)), terminalWidth(e.stdout)))
 			return nil
 		},
 	}
