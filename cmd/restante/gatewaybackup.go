@@ -102,7 +102,8 @@ func (h *gatewayHome) emptyVault(dir string, listen gateway.Listen) (*vault.Vaul
 	}
 	have, err := gateway.LoadAccount(v)
 	if err == nil {
-		err = fmt.Errorf("there is a gateway for %s here already: give another folder with --dir", have.Address)
+		err = fmt.Errorf("there is a gateway for %s here already: for another account, give another folder with --dir; "+
+			"to set this one up anew, stop it and move its folder away first, which is %s", have.Address, dir)
 	} else {
 		err = setUpListen(v, listen)
 	}

@@ -101,7 +101,9 @@ func printLost(e env, r lostReply) {
 		say(e, "revoked the passwords of these devices: %s", strings.Join(named(r.Revoked), ", "))
 	}
 	say(e, "your key has a new encryption subkey; the old one is revoked")
+	fmt.Fprintln(e.stderr)
 	r.Sheet.print(e.stdout)
+	fmt.Fprintln(e.stderr)
 	say(e, "the old sheet is void: destroy it")
 	if r.Limit != "" {
 		say(e, "still to do: %s", r.Limit)
@@ -111,7 +113,8 @@ func printLost(e env, r lostReply) {
 	} else {
 		say(e, "your contacts learn of the new subkey with your next mail to each")
 	}
-	say(e, "set up your other devices anew with `restante gateway pair`")
+	say(e, "your other devices are out too: set those up anew that you still have. With a gateway, move its folder away and pair it "+
+		"with `restante gateway pair`; in other programs, type a new password")
 }
 
 // named has a word for devices whose owner gave them no name.
