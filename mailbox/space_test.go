@@ -87,24 +87,39 @@ func TestSpace(t *testing.T) {
 	}
 }
 
-// TestSpaceSpent: without room, people log in, read, move to Trash and delete, and the
-// operator makes accounts.
+// TestSpaceSpent: without room, people log in, read, move to Trash and delete, the queue
+// empties, with reports to its senders, and the operator makes accounts.
 func TestSpaceSpent(t *testing.T) {
 	t.Parallel()
 	s := newSpaceWorld(t)
 	_, c := s.owner(t, "a@example.org")
 	s.deliver(t, message("one", 100), "a@example.org")
 	s.deliver(t, message("two", 100), "a@example.org")
+	to := sending("x@one.example", "x@two.example")
+	if err := s.Dispatch(t.Context(), c.Address, nil, to, s.receive(t, message("away", 0))); err != nil {
+		t.Fatal(err)
+	}
 	s.free(t, 1)
 	x := s.login(t, c)
 	if got := texts(t, x, mailbox.Inbox); len(got) != 2 {
 		t.Errorf("%d messages can be read, want 2", len(got))
 	}
+	letters, leases := s.take(t)
+	if err := s.Outbox().Finish(t.Context(), leases["one.example"], letters["one.example"]); err != nil {
+		t.Errorf("a letter that was delivered: %v", err)
+	}
+	report := []byte(message("report", 0))
+	if err := s.Outbox().Finish(t.Context(), leases["two.example"], letters["two.example"], report); err != nil {
+		t.Errorf("a letter that was refused: %v", err)
+	}
+	if w, err := s.Outbox().Waiting(t.Context()); err != nil || w.Jobs != 0 {
+		t.Errorf("%d letters wait, error %v", w.Jobs, err)
+	}
 	one := []mailbox.UIDRange{{Low: 1, High: 1}}
 	if _, err := x.Copy(t.Context(), mailbox.CopyRequest{From: mailbox.Inbox, To: 2, Set: one, Move: true}); err != nil {
 		t.Errorf("move: %v", err)
 	}
-	if e, err := x.Expunge(t.Context(), mailbox.Inbox, mailbox.AllUIDs(), true); err != nil || len(e.UIDs) != 1 {
+	if e, err := x.Expunge(t.Context(), mailbox.Inbox, mailbox.AllUIDs(), true); err != nil || len(e.UIDs) != 2 { // with the report
 		t.Errorf("expunge: %v, error %v", e, err)
 	}
 	if _, err := s.CreateAccount(t.Context(), addr.MustParse("b@example.org"), mailbox.NewAccountOptions{ByOperator: true}); err != nil {
