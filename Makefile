@@ -18,7 +18,7 @@ help:
 	@echo "make e2e     real mail clients against the binary (says what it needs)"
 	@echo "make thunderbird   of these, only Thunderbird on a virtual screen"
 	@echo "make bench   the benchmarks of docs/performance.md"
-	@echo "make speed   mail a second, and processor time each, from submission to 250, on all stores; idle sessions; logins"
+	@echo "make speed   mail a second, and processor time each, from submission to 250, on all stores; logins"
 	@echo "make release   programs and Debian packages for all systems, with their sums, in dist/"
 	@echo "make package   try the Debian package in a fresh Debian (as root; apt: debootstrap)"
 	@echo "make container  build the container and try it; IMAGE=restante keeps it (apt: buildah)"
@@ -69,7 +69,6 @@ bench: preflight
 # The machine should have nothing else to do. ONLY='SQLite/^16$$' takes a part of the first.
 speed: build
 	$(GO) test -tags 'e2e speed' -count=1 -v -run 'SpeedSubmit/$(ONLY)' ./test/e2e
-	$(GO) test -tags 'e2e speed' -count=1 -v -run 'SpeedIdle' ./test/e2e
 	$(GO) test -run '^$$' -bench BenchmarkLogin ./mailbox
 
 cross: preflight
