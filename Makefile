@@ -41,6 +41,7 @@ check: preflight
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: run gofmt -w on:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet $(PKGS)
 	$(GO) vet -tags e2e ./test/e2e ./gateway
+	$(GO) vet -tags 'e2e speed' ./test/e2e
 	$(GO) vet -tags faults ./test/faults ./mailbox/sqlstore
 	@if command -v staticcheck >/dev/null; then staticcheck $(PKGS); else echo "staticcheck is not installed: go install honnef.co/go/tools/cmd/staticcheck@latest"; fi
 	$(MAKE) --no-print-directory test

@@ -40,7 +40,7 @@ func TestSpeedLatency(t *testing.T) {
 	t.Cleanup(func() { foreign.Close() })
 
 	ways := []*way{
-		{name: "two relays", client: here.smtp(t, alice), from: alice.Address, to: bob.Address, there: there.idle(t, bob)},
+		{name: "two relays", client: here.smtp(t, alice), from: alice.Address, to: bob.Address, there: there.arrivals(t, bob)},
 		{name: "Postfix", client: foreign, from: "a@here.test", to: "b@sink.test", there: sunk},
 	}
 	for n := range latencyMails {
@@ -80,8 +80,8 @@ func (w *way) carry(t *testing.T, mail string) {
 	}
 }
 
-// idle returns when a client in IDLE is told of messages.
-func (r *relay) idle(t *testing.T, a account) <-chan time.Time {
+// arrivals returns when a client in IDLE is told of messages.
+func (r *relay) arrivals(t *testing.T, a account) <-chan time.Time {
 	t.Helper()
 	told := make(chan time.Time, latencyMails)
 	c, err := imapclient.DialTLS(r.IMAPS, &imapclient.Options{TLSConfig: r.tls(t), UnilateralDataHandler: &imapclient.UnilateralDataHandler{
