@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"slices"
 )
 
 // armorLine is how many octets go on one line of armor: 64 characters, as everybody writes.
@@ -28,7 +29,7 @@ type armorWriter struct {
 // newArmorWriter returns a writer that armors what it gets and writes it to w. Close must be called; it writes the last
 // line and leaves w open.
 func newArmorWriter(w io.Writer, kind string) *armorWriter {
-	return &armorWriter{w: w, kind: kind, crc: crc24Start}
+	return &armorWriter{w: w, kind: kind, crc: crc24Start, buf: make([]byte, 0, armorBuffer*armorLine)}
 }
 
 // Write takes all of b unless an earlier write to the underlying writer failed.
@@ -70,7 +71,8 @@ func (a *armorWriter) flush() {
 	if a.err != nil {
 		return
 	}
-	a.text = a.text[:0]
+	// Per line 64 characters and its end; and the first line, once.
+	a.text = slices.Grow(a.text[:0], (len(a.buf)/armorLine+1)*66+64)
 	if !a.open {
 		a.open = true
 		a.text = append(a.text, "-----BEGIN "+a.kind+"-----\r\n\r\n"...)

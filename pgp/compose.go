@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/restante/restante/internal/addr"
 )
@@ -65,7 +66,9 @@ func compose(w io.Writer, d Draft, encrypt func(io.Writer, []*Cert, EncryptOptio
 	if err := writeInner(&inner, d, outer, head); err != nil {
 		return fmt.Errorf("compose: %w", err)
 	}
-	out := bufio.NewWriterSize(w, 32<<10)
+	out := outBuffers.Get().(*bufio.Writer)
+	out.Reset(w)
+	defer func() { out.Reset(nil); outBuffers.Put(out) }()
 	var frame bytes.Buffer
 	boundary := "=_" + rand.Text()
 	if err := writeFrame(&frame, outer, boundary); err != nil {
@@ -84,12 +87,27 @@ func compose(w io.Writer, d Draft, encrypt func(io.Writer, []*Cert, EncryptOptio
 	return out.Flush()
 }
 
+// outBuffers are the buffers before what a mail is written to.
+var outBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 32<<10) }}
+
 // copyAll writes all readers to w and closes it.
 func copyAll(w io.WriteCloser, readers ...io.Reader) error {
-	if _, err := io.Copy(w, io.MultiReader(readers...)); err != nil {
+	if _, err := copyClear(w, io.MultiReader(readers...)); err != nil {
 		return err
 	}
 	return w.Close()
+}
+
+// clearBuffers are lent to copyClear, and are empty when nobody has them.
+var clearBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyClear is io.Copy of what is not encrypted: a buffer serves many mails, and nothing
+// of one stays in it.
+func copyClear(w io.Writer, r io.Reader) (int64, error) {
+	buffer := clearBuffers.Get().(*[32 << 10]byte)
+	defer func() { clear(buffer[:]); clearBuffers.Put(buffer) }()
+	// Neither side may bring a buffer of its own.
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
 }
 
 // prefixWriter writes the prefix before the first octets.

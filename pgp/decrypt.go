@@ -74,7 +74,7 @@ func decrypt(dst io.Writer, src io.Reader, o DecryptOptions) (Result, error) {
 	if err != nil {
 		return Result{}, readError(err)
 	}
-	n, err := io.Copy(dst, io.LimitReader(details.UnverifiedBody, limit+1))
+	n, err := copyClear(dst, io.LimitReader(details.UnverifiedBody, limit+1))
 	if err != nil {
 		return Result{}, readError(err)
 	}
