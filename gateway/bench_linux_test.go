@@ -91,12 +91,12 @@ func BenchmarkFirstSync(b *testing.B) {
 	must(b, h.syncWithin(b, time.Minute))
 	idle, _ := usage(b)
 	b.ReportMetric(float64((idle-again).Microseconds())/1000, "cpu-ms-of-a-cycle-without-news")
-	b.ReportMetric(float64(h.searchRunning(b)), "peak-MiB-searching")
+	b.ReportMetric(float64(h.searchRunning(b, requestsName)), "peak-MiB-searching") // their sender is a stranger
 }
 
-// searchRunning runs the whole gateway, searches as a client, and returns the most memory
-// that the process had meanwhile.
-func (h *home) searchRunning(b *testing.B) (peak int) {
+// searchRunning runs the whole gateway, searches a mailbox as a client, and returns the
+// most memory that the process had meanwhile.
+func (h *home) searchRunning(b *testing.B, mailbox string) (peak int) {
 	b.Helper()
 	must(b, h.searcher.round(b.Context()))
 	ln := listenLoopback(b)
@@ -108,7 +108,7 @@ func (h *home) searchRunning(b *testing.B) (peak int) {
 	must(b, err)
 	defer c.Close()
 	must(b, c.Login(h.Local().User, h.Local().Password).Wait())
-	_, err = c.Select(requestsName, nil).Wait() // their sender is a stranger
+	_, err = c.Select(mailbox, nil).Wait()
 	must(b, err)
 	for n := range 50 {
 		found, err := c.UIDSearch(&imap.SearchCriteria{Text: []string{[]string{"forty", "mail-1", "no", "nowhere"}[n%4]}}, nil).Wait()
@@ -122,7 +122,8 @@ func (h *home) searchRunning(b *testing.B) (peak int) {
 }
 
 // BenchmarkStart opens a gateway with 50,000 mails, from the vault's file to the answer to
-// a client's SELECT.
+// a client's SELECT. Then it runs and searches: what memory that takes is the process's,
+// with a relay in it that has nothing to do.
 func BenchmarkStart(b *testing.B) {
 	const count = 50_000
 	h := newHome(b, newRelay(b).account(b, "alice"))
@@ -149,4 +150,6 @@ func BenchmarkStart(b *testing.B) {
 		stop()
 		b.StartTimer()
 	}
+	b.StopTimer()
+	b.ReportMetric(float64(h.searchRunning(b, "INBOX")), "peak-MiB-searching")
 }
