@@ -213,6 +213,10 @@ func TestGatewayRestarts(t *testing.T) {
 	smtps.lead("")
 	send(8) // the gateway takes them all the same
 	p.kill()
+	p.sealed(map[string]string{
+		"a text": "this is mail-", "a subject": "Subject: hello", "a Message-ID": "@client.test", "the sender": alice.Address, "a recipient": bob.Address,
+		"the account's password": alice.Password, "the mail client's password": p.at.Password, "a key": "BEGIN PGP",
+	})
 	p.start()
 	send(8)
 	r = startIn(t, dir)
@@ -228,6 +232,27 @@ func TestGatewayRestarts(t *testing.T) {
 		if got[id] != 1 {
 			t.Errorf("%s arrived %d times", id, got[id])
 		}
+	}
+}
+
+// sealed looks for markers in what a gateway that was killed has left in its folder. A
+// control shows that they would be found.
+func (p *gatewayProcess) sealed(markers map[string]string) {
+	p.t.Helper()
+	for _, found := range scan(p.t, markers, p.dir) {
+		p.t.Errorf("after the crash there is %s", found)
+	}
+	var all []string
+	for _, text := range markers {
+		all = append(all, text)
+	}
+	control := p.t.TempDir()
+	write(p.t, control, "control", strings.Join(all, "\n"))
+	if found := scan(p.t, markers, control); len(found) != len(markers) {
+		p.t.Errorf("the scan finds %q only of %d markers in clear", found, len(markers))
+	}
+	if info, err := os.Stat(filepath.Join(p.dir, "mail.db")); err != nil || info.Size() == 0 {
+		p.t.Errorf("there is no store that could have been looked at: %v", err)
 	}
 }
 
