@@ -28,6 +28,9 @@ func gatewayPair(e env, h *gatewayHome) *cobra.Command {
 			"A wrong code gets nothing and ends the attempt.",
 		Args: atMost(1, "one code at most"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if onPage && len(args) > 0 {
+				return usageError{errors.New("--page takes the code in the browser: give either")}
+			}
 			if onPage {
 				return pairOnPage(cmd.Context(), e, h, s)
 			}

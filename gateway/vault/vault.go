@@ -39,7 +39,7 @@ import (
 // The outcomes that callers tell apart.
 var (
 	// ErrNone: there is no vault in the folder.
-	ErrNone = errors.New("there is no vault here yet: make one with `restante gateway init`")
+	ErrNone = errors.New("there is no vault here yet: make one with `restante gateway init`, or `restante gateway pair --page` brings that of your other machine")
 	// ErrExists: there is a vault in the folder already.
 	ErrExists = errors.New("there is a vault here already")
 	// ErrLocked: another process has the vault open.
