@@ -25,8 +25,9 @@ async function press(page, button) {
 // offer has the old machine show a code.
 async function offer(page) {
 	await press(page, page.getByRole("button", { name: "Show a code for it" }));
-	await page.locator("details", { hasText: "The link" }).last().evaluate(d => (d.open = true));
-	return { code: await page.locator(".code").innerText(), link: await page.locator("details code").innerText() };
+	const hidden = page.locator("[aria-labelledby=pairing] details");
+	await hidden.evaluate(d => (d.open = true));
+	return { code: await page.locator(".code").innerText(), link: await hidden.locator("code").innerText() };
 }
 
 // type fills in the form for codes.
