@@ -64,6 +64,9 @@ func runDoctor(ctx context.Context, e env, f *doctorFlags) error {
 	if err != nil {
 		return err
 	}
+	if _, err := addr.Parse(f.peer); f.peer != "" && err != nil {
+		return usageError{fmt.Errorf("--peer: %w", err)}
+	}
 	if f.keyCopied {
 		if err := rememberKeyCopy(cfg, e.getenv); err != nil {
 			return err

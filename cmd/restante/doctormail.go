@@ -36,7 +36,7 @@ func mailFindings(ctx context.Context, e env, f *doctorFlags, cfg *config.Config
 	}
 	defer done()
 	if _, runs := a.(remote); !runs {
-		return []doctor.Finding{mailFault("account", errors.New("the relay does not run"))}
+		return []doctor.Finding{{Check: "account", State: doctor.Wrong, Text: "the relay does not run", Fix: "start it\nsystemctl start restante"}}
 	}
 	ref := "doctor-" + strings.ToLower(rand.Text()[:10])
 	reply, err := a.do(ctx, adminRequest{Op: opNew, Ref: ref})

@@ -79,7 +79,7 @@ func TestStatus(t *testing.T) {
 		out, talk, _ := c.command(t, "here.test", "status")
 		status = out + talk
 	}
-	for _, want := range []string{"here.test, running since", "accounts     1, with 0 messages", "3 messages wait to go to 3 domains", "DKIM keys e", "by the relay's own authority"} {
+	for _, want := range []string{"here.test, running since", "accounts     1, with 0 messages", "3 messages waiting to go to 3 domains", "DKIM keys e", "by the relay's own authority"} {
 		if !strings.Contains(status, want) {
 			t.Errorf("there is no %q in\n%s", want, status)
 		}

@@ -177,6 +177,7 @@ func TestExitCodes(t *testing.T) {
 		{"no accounts", "demo --accounts 0", 2, "at least one"},
 		{"too many arguments", "account show a b", 2, "one account"},
 		{"no configuration", "serve --config /nonexistent/config.toml", 1, "no such file"},
+		{"no configuration, what to do", "status --config /nonexistent/config.toml", 1, "restante setup"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

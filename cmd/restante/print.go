@@ -40,6 +40,14 @@ func sizeString(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[i])
 }
 
+// counted says how many there are of a thing.
+func counted[T int | int64](n T, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // ofQuota says how much of a bound is used; a bound of zero is none.
 func ofQuota(used string, bound int64, boundText string) string {
 	if bound == 0 {

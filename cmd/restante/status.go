@@ -49,8 +49,8 @@ func (d direct) status(ctx context.Context, r *relay) (adminReply, error) {
 	rows := [][2]string{
 		{"relay", d.domain + ", " + runsSince(r) + summing(r)},
 		{"program", programVersion() + confinement(r)},
-		{"accounts", fmt.Sprintf("%d, with %d messages of %s", census.Accounts, census.Messages, sizeString(census.Bytes))},
-		{"queue", fmt.Sprintf("%d messages wait to go to %d domains", waiting.Jobs, waiting.Destinations)},
+		{"accounts", fmt.Sprintf("%d, with %s of %s", census.Accounts, counted(census.Messages, "message"), sizeString(census.Bytes))},
+		{"queue", counted(waiting.Jobs, "message") + " waiting to go to " + counted(waiting.Destinations, "domain")},
 	}
 	if r != nil {
 		rows = append(rows, r.statusRows(time.Now())...)
@@ -81,7 +81,7 @@ func summing(r *relay) string {
 // troubles names the rows that tell of something to mend.
 func (r *relay) troubles(now time.Time) (where []string) {
 	if r.queue != nil {
-		if h := r.queue.Health(); h.Blocked || r.cfg.Queue.RelayHost != "" && h.Silent > 0 {
+		if h := r.queue.Health(); h.NoDNS || h.Blocked || r.cfg.Queue.RelayHost != "" && h.Silent > 0 {
 			where = append(where, "outgoing")
 		}
 	}
@@ -141,6 +141,8 @@ func (r *relay) outgoing(now time.Time) string {
 		return "off (queue.enabled)"
 	}
 	switch h := r.queue.Health(); {
+	case h.NoDNS:
+		return "DNS does not answer: check dns.servers in the configuration, or /etc/resolv.conf"
 	case r.cfg.Queue.RelayHost != "" && h.Silent > 0:
 		return "queue.relay_host does not answer"
 	case h.Blocked && h.Few:

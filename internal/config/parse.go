@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/BurntSushi/toml"
@@ -23,6 +24,12 @@ func (f Fault) Error() string { return f.Key + ": " + f.Problem }
 // Load reads the configuration file at path, as Parse does.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("configuration: %w: name the file with --config, or write one with `restante setup`", err)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("configuration: %w: run this as root or as the relay's user", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}

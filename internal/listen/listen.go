@@ -36,11 +36,13 @@ import (
 	"container/list"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -166,12 +168,23 @@ type Listener struct {
 
 var _ net.Listener = (*Listener)(nil)
 
+// advise adds what to do about a port that can't be had.
+func advise(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w: stop the program that has it (`ss -tlnp` names it), or configure another port", err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w: ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE, which the systemd unit gives", err)
+	}
+	return err
+}
+
 // Listen opens a TCP socket at the address, such as ":993" or "[::1]:143", and
 // returns a Listener on it.
 func Listen(ctx context.Context, address string, opts Options) (*Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", opts.Name, err)
+		return nil, fmt.Errorf("listen for %s: %w", opts.Name, advise(err))
 	}
 	l, err := New(ln, opts)
 	if err != nil {

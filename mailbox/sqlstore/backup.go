@@ -160,7 +160,7 @@ func Restore(ctx context.Context, dir string, o Options, r RestoreOptions) (Prog
 func openBackup(ctx context.Context, dir string, o Options, r RestoreOptions) (*Store, error) {
 	path := filepath.Join(dir, backupFile)
 	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("there is no backup in %s: name the folder that `restante backup` wrote to, or one of its folder %s", dir, backupDaily)
+		return nil, fmt.Errorf("there is no backup in %s: name the folder that `restante backup` wrote to, or one of those in its folder %s", dir, backupDaily)
 	}
 	places := []Place{Copy}
 	if r.Unfinished {

@@ -12,6 +12,7 @@ type health struct {
 	mu        sync.Mutex
 	reached   time.Time          // when a server last answered, in whatever way
 	unreached map[string]silence // domains whose servers have not since
+	unnamed   map[string]silence // domains that DNS was asked for in vain since it last answered
 }
 
 // A silence is when a domain's servers first and last did not answer.
@@ -37,27 +38,38 @@ func (h *health) note(domain string, err error, now time.Time) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if errors.Is(err, errDNS) {
+		noteSilence(&h.unnamed, domain, now)
+	} else if !tellsNothingOfDNS(err) {
+		h.unnamed = nil
+	}
 	switch {
 	case isSilence(err):
-		h.noteSilence(domain, now)
+		noteSilence(&h.unreached, domain, now)
 	case !isNoWord(err):
 		h.reached, h.unreached = now, nil
 	}
 }
 
-func (h *health) noteSilence(domain string, now time.Time) {
-	if h.unreached == nil {
-		h.unreached = map[string]silence{}
+// noteSilence notes that there was no answer, for as many domains as matter.
+func noteSilence(all *map[string]silence, domain string, now time.Time) {
+	if *all == nil {
+		*all = map[string]silence{}
 	}
-	s, known := h.unreached[domain]
+	s, known := (*all)[domain]
 	if !known {
-		if len(h.unreached) >= 100*blockedAfter {
+		if len(*all) >= 100*blockedAfter {
 			return
 		}
 		s.from = now
 	}
 	s.to = now
-	h.unreached[domain] = s
+	(*all)[domain] = s
+}
+
+// tellsNothingOfDNS reports whether an error came without a question to a resolver.
+func tellsNothingOfDNS(err error) bool {
+	return errors.Is(err, errInterrupted) || errors.Is(err, errLiteral) || errors.Is(err, errNoProxy) || errors.Is(err, errProxy)
 }
 
 // isSilence reports whether nothing answered where a server should be. Who blocks a
@@ -83,21 +95,30 @@ type Health struct {
 	Silent  int       // domains that have not answered since, though DNS did
 	Blocked bool      // it looks as if outgoing mail were blocked
 	Few     bool      // so few domains were tried that they may be down themselves
+	NoDNS   bool      // DNS answers for none of the domains that mail waits for
 }
 
 // sum returns how things stand.
 func (h *health) sum(now time.Time) Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	silent, n := isSilent(h.unreached, now), len(h.unreached)
+	return Health{
+		Reached: h.reached, Silent: n, Blocked: silent && now.Sub(h.reached) >= blockedWithin, Few: n < blockedAfter,
+		NoDNS: isSilent(h.unnamed, now),
+	}
+}
+
+// isSilent reports whether enough domains, or one for long enough, gave no answer. It
+// forgets those that were not tried for a day.
+func isSilent(all map[string]silence, now time.Time) bool {
 	var longest time.Duration
-	for domain, s := range h.unreached {
+	for domain, s := range all {
 		if now.Sub(s.to) > 24*time.Hour {
-			delete(h.unreached, domain)
+			delete(all, domain)
 			continue
 		}
 		longest = max(longest, s.to.Sub(s.from))
 	}
-	n := len(h.unreached)
-	silent := n >= blockedAfter || n > 0 && longest >= blockedFor
-	return Health{Reached: h.reached, Silent: n, Blocked: silent && now.Sub(h.reached) >= blockedWithin, Few: n < blockedAfter}
+	return len(all) >= blockedAfter || len(all) > 0 && longest >= blockedFor
 }

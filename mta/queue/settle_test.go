@@ -211,6 +211,30 @@ func TestBlockedFew(t *testing.T) {
 	}
 }
 
+// TestNoDNS: a resolver that answers for no domain is told from one domain whose DNS
+// is broken, and forgotten with its first answer.
+func TestNoDNS(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	var h health
+	h.note("a.example", errDNS, now)
+	if h.sum(now).NoDNS {
+		t.Error("one domain's failure is taken for the resolver's")
+	}
+	h.note("a.example", errDNS, now.Add(blockedFor))
+	if !h.sum(now.Add(blockedFor)).NoDNS {
+		t.Error("minutes without an answer are not told")
+	}
+	h.note("[192.0.2.1]", errLiteral, now)
+	if !h.sum(now.Add(blockedFor)).NoDNS {
+		t.Error("what asks no resolver is taken for an answer")
+	}
+	h.note("b.example", errNoName, now.Add(blockedFor))
+	if h.sum(now.Add(blockedFor)).NoDNS {
+		t.Error("a resolver that says no has answered")
+	}
+}
+
 // TestRelayHostSilent: a relay host that is down says nothing of a port.
 func TestRelayHostSilent(t *testing.T) {
 	t.Parallel()
