@@ -53,8 +53,9 @@ func TestPlaintextInDisguiseIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRelay(t, func(o *Options) { o.Gate = gate })
 	for _, file := range corpusFiles(t, "refuse/*.eml") {
-		if code, text := bring(t, r, read(t, file)); code/100 != 5 {
-			t.Errorf("%s: %d %s", file, code, text)
+		code, text := bring(t, r, read(t, file))
+		if line := fmt.Sprint(code, " ", text); code/100 != 5 || len(line) >= 200 || strings.Contains(line, "\n") {
+			t.Errorf("%s: %q, want one line that says it all in less than 200 characters", file, line)
 		}
 	}
 	if all, err := r.inbox(t.Context(), "bert"); err != nil || len(all) > 0 {

@@ -47,7 +47,7 @@ const (
 	gateCode   = 523
 	gateText   = "Encryption Needed: Invalid Unencrypted Mail: "
 	gateAdvice = "turn on OpenPGP end-to-end encryption for this message and send it again"
-	maxText    = 200
+	maxText    = 200 - len("523 5.7.10 ") // so that the first line stands alone in 200 characters
 )
 
 // outcomes has the reply for every error that a command can end with. It is the

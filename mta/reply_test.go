@@ -123,7 +123,7 @@ func TestGateReply(t *testing.T) {
 		"not encrypted: bad: worse":                            gateText + "bad: worse",
 		"no":                                                   gateText + "no",
 		"no\r\n250 ok":                                         gateText + "no??250 ok",
-		"not encrypted: " + long:                               (gateText + long)[:200],
+		"not encrypted: " + long:                               (gateText + long)[:200-len("523 5.7.10 ")],
 	} {
 		refusal := fmt.Errorf("receive: %w", fmt.Errorf("%w: %w", mailbox.ErrRefused, errors.New(reason)))
 		if got := string(replyTo(refusal, outcomes).append(nil)); got != "523 5.7.10 "+want+"\r\n" {
