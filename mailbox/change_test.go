@@ -311,7 +311,10 @@ func TestRewrap(t *testing.T) {
 		w.deliver(t, message(fmt.Sprint("later", i), 0), "b@example.org")
 	}
 	// It takes a listing of many to begin again.
-	until(t, func() bool { return w.stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == 2*n })
+	until(t, func() bool {
+		texts(t, x, mailbox.Inbox)
+		return w.stages(t, x, mailbox.Inbox)[mailbox.StageWrapped] == 2*n
+	})
 	err := x.Fetch(t.Context(), mailbox.Inbox, []mailbox.UIDRange{{2 * n, 2 * n}}, func(i *mailbox.Item) error {
 		info, err := i.Info()
 		if err == nil && info.Envelope.Subject != fmt.Sprint("later", n-1) {

@@ -34,9 +34,11 @@ func (s *Service) keepHouse(ctx context.Context) {
 }
 
 // sweep forgets keys and tables whose last user went long enough ago, and what was
-// kept of the directory, and checks
-// that the credentials behind open sessions are still there.
+// kept of the directory, and checks that the credentials behind open sessions are
+// still there.
 func (s *Service) sweep(ctx context.Context) {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
 	now := s.now()
 	s.lookAtSpace(ctx, now)
 	s.endDebug(now)

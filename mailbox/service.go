@@ -136,7 +136,8 @@ type Service struct {
 	idleTables             atomic.Int64
 	calendar               calendar
 	debug                  debugging
-	scrub                  scrubbing // of keepHouse
+	sweeping               sync.Mutex // one sweep at a time
+	scrub                  scrubbing  // of sweep
 	expiry                 expiry
 	space                  space
 	room                   queueRoom
