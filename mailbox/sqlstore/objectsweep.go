@@ -47,11 +47,12 @@ func (o *objectBodies) sweep(ctx context.Context) error {
 }
 
 // doom lists some bodies that are to go; none while a copy is being made.
-func (o *objectBodies) doom(ctx context.Context, before int64) (doomed []place, err error) {
+func (o *objectBodies) doom(ctx context.Context, before int64) ([]place, error) {
 	old, err := o.oldLoose(ctx, before)
 	if err != nil || len(old) == 0 {
 		return nil, err
 	}
+	var doomed []place
 	err = o.e.s.write(ctx, "sweep bodies", func(t *tx) error {
 		doomed = nil
 		var may bool
@@ -69,7 +70,10 @@ func (o *objectBodies) doom(ctx context.Context, before int64) (doomed []place, 
 		}
 		return nil
 	})
-	return doomed, err
+	if err != nil {
+		return nil, err
+	}
+	return doomed, nil
 }
 
 const objectRows = `SELECT account_id, blob_id, size FROM body_file WHERE NOT EXISTS (

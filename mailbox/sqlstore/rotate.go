@@ -168,8 +168,9 @@ func (q querier) formerKeys(id mailbox.AccountID) ([]mailbox.FormerKey, error) {
 }
 
 // DropFormerKeys implements mailbox.Store.
-func (s *Store) DropFormerKeys(ctx context.Context, id mailbox.AccountID) (left int, err error) {
-	err = s.write(ctx, "drop former keys", func(t *tx) error {
+func (s *Store) DropFormerKeys(ctx context.Context, id mailbox.AccountID) (int, error) {
+	left := 0
+	err := s.write(ctx, "drop former keys", func(t *tx) error {
 		if err := t.touch(id); err != nil {
 			return err
 		}
@@ -179,7 +180,10 @@ func (s *Store) DropFormerKeys(ctx context.Context, id mailbox.AccountID) (left 
 		_, err := t.one(queryCountFormer, []any{num(&left)}, int64(id))
 		return err
 	}, id)
-	return left, err
+	if err != nil {
+		return 0, err // nobody may wait any more, while the transaction still counts
+	}
+	return left, nil
 }
 
 const queryGeneration = `SELECT generation FROM account_key WHERE account_id = $1`
